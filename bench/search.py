@@ -2,7 +2,7 @@
 
 `quality` asks the questions of `testkit/questions` of the store's own search: words as they were asked before
 (every one must occur), words now, vectors alone, both by reciprocal ranks, and both as `search` adds them up.
-nDCG@10 and recall@10; each question has one passage that answers it.
+nDCG@10 and recall@10; each question has one passage that answers it. `held out` asks what tuned nothing.
 
 Each of the other rows is of that many passages (`search_scale`), which are made once and kept: COPY, the
 index, its size; the latency of a whole search by both halves, warm, and the CPU time of both processes, which
@@ -30,7 +30,7 @@ from ingest_worker.store.embedded import embedded
 from ingest_worker.store.schema import ensure_dimension, migrate
 from ingest_worker.store.search import Query, search
 from testkit.models.demo_set import model
-from testkit.questions.corpus import Asked, questions, store_corpus, texts
+from testkit.questions.corpus import Asked, held_out, questions, store_corpus, texts
 
 Ranking = Sequence[str]
 """Texts of passages, best first."""
@@ -72,15 +72,15 @@ def fused_by_rank(*rankings: Ranking) -> Ranking:
     return sorted(scores, key=lambda text: -scores[text])
 
 
-def quality() -> Figures:
-    """Every method over every question."""
+def quality(asked: Sequence[Asked]) -> Figures:
+    """Every method over these questions."""
     encoder = QueryEncoder(model("all-MiniLM-L6-v2"))
     with store() as connection:
         store_corpus(connection, np.stack([encoder.embed(text) for text in texts()]), IDENTITY)
         connection.execute("analyze")
-        vectors = {asked.text: encoder.embed(asked.text) for asked in questions()}
-        return {name: _measured(found, vectors) for name, found in methods(connection).items()} | {
-            "questions": len(questions()),
+        vectors = {each.text: encoder.embed(each.text) for each in asked}
+        return {name: _measured(found, vectors, asked) for name, found in methods(connection).items()} | {
+            "questions": len(asked),
             "passages": len(texts()),
         }
 
@@ -116,9 +116,11 @@ def methods(connection: Connection) -> dict[str, Callable[[Asked, FloatArray], R
     }
 
 
-def _measured(found: Callable[[Asked, FloatArray], Ranking], vectors: dict[str, FloatArray]) -> Figures:
+def _measured(
+    found: Callable[[Asked, FloatArray], Ranking], vectors: dict[str, FloatArray], questions: Sequence[Asked]
+) -> Figures:
     ranks: dict[str, list[int | None]] = {}
-    for asked in questions():
+    for asked in questions:
         ranking = list(found(asked, vectors[asked.text]))
         rank = ranking.index(asked.answer) + 1 if asked.answer in ranking else None
         for group in ("all", asked.kind, asked.language):
@@ -132,8 +134,11 @@ def _measured(found: Callable[[Asked, FloatArray], Ranking], vectors: dict[str, 
     }
 
 
+QUALITY: Final = ("quality", "held out")
+
 ROWS: Final = {
-    "quality": quality,
+    "quality": lambda: quality(questions()),
+    "held out": lambda: quality(held_out()),
     "10k": lambda: scale(10_000),
     "100k": lambda: scale(100_000),
     "300k": lambda: scale(300_000),
@@ -144,14 +149,18 @@ ROWS: Final = {
 def table(rows: dict[str, Figures]) -> str:
     """Markdown, as in docs/search.md."""
     lines = []
-    if "quality" in rows:
-        kept = {name: each for name, each in rows["quality"].items() if isinstance(each, dict)}
+    for row in QUALITY:
+        kept = {name: each for name, each in rows.get(row, {}).items() if isinstance(each, dict)}
         groups = ("all", "paraphrase", "name", "number", "keywords", "en", "de")
-        lines += [f"| nDCG@10 (recall@10) | {' | '.join(groups)} |", "|---" * (len(groups) + 1) + "|"]
+        lines += [
+            "",
+            f"| {row}: nDCG@10 (recall@10) | {' | '.join(groups)} |",
+            "|---" * (len(groups) + 1) + "|",
+        ]
         for name, each in kept.items():
             cells = (f"{each[group]['ndcg']:.2f} ({each[group]['recall']:.2f})" for group in groups)
             lines.append(f"| {name} | {' | '.join(cells)} |")
-    sizes = {name: each for name, each in rows.items() if name != "quality"}
+    sizes = {name: each for name, each in rows.items() if name not in QUALITY}
     if sizes:
         lines += ["", f"| passages | {' | '.join(next(iter(sizes.values())))} |", "|---" * 14 + "|"]
         lines += [f"| {name} | {' | '.join(map(str, each.values()))} |" for name, each in sizes.items()]

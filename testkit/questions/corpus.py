@@ -1,6 +1,7 @@
 """The corpus of questions: what is said in recordings that nobody has made, and which passage answers what.
 
-The texts are in `corpus.yaml`; here they become recordings of the store, embedded by the demo's text model.
+The texts are in `corpus.yaml`, whose questions tuned the fusion, and in `held_out.yaml`, whose tuned nothing;
+here they become recordings of the store, embedded by the demo's text model.
 """
 
 from collections.abc import Iterator
@@ -47,10 +48,14 @@ class Asked:
     """The passage's text."""
 
 
+def _written(name: str) -> list[dict[str, Any]]:
+    return list(yaml.safe_load((Path(__file__).parent / name).read_text("utf-8")))
+
+
 @cache
 def _documents() -> tuple[dict[str, Any], ...]:
     """Those with questions, and the demo's dialogue, which speaks of a bridge and a night bus too."""
-    written = yaml.safe_load((Path(__file__).parent / "corpus.yaml").read_text("utf-8"))
+    written = [*_written("corpus.yaml"), *_written("held_out.yaml")]
     lines = (Path(__file__).parents[1] / "speech" / "script.txt").read_text("utf-8").splitlines()
     turns = [line.split(": ", 1) for line in lines if line and not line.startswith("#")]
     dialogue = {
@@ -69,10 +74,19 @@ def texts() -> tuple[str, ...]:
 
 
 def questions() -> tuple[Asked, ...]:
-    """Every question."""
+    """Those that tuned the fusion."""
+    return _asked(_written("corpus.yaml"))
+
+
+def held_out() -> tuple[Asked, ...]:
+    """Those that tuned nothing, of recordings of their own."""
+    return _asked(_written("held_out.yaml"))
+
+
+def _asked(documents: list[dict[str, Any]]) -> tuple[Asked, ...]:
     return tuple(
         Asked(KINDS[kind[0]], str(text), document["language"], passage[1])
-        for document in _documents()
+        for document in documents
         for passage in document["passages"]
         for kind, text in passage[2].items()
     )
