@@ -128,6 +128,15 @@ def test_half_of_an_flv_file_is_truncated(tmp_path: Path) -> None:
     assert refused(cut(path, 0.5)) is Reason.TRUNCATED
 
 
+@pytest.mark.parametrize("uptime", [0, 5000, 777_600])
+@pytest.mark.parametrize("options", [{}, {"flvflags": "no_duration_filesize"}])
+def test_an_flv_of_a_camera_that_was_running_is_as_long_as_its_sound(
+    uptime: int, options: dict[str, str], tmp_path: Path
+) -> None:
+    path = mux(tmp_path / "a.flv", [(uptime, tone(20))], codec="aac", options=options)
+    assert heard(path).seconds == pytest.approx(20, abs=0.1)
+
+
 def test_a_picture_that_outlasts_its_sound_is_as_long_as_its_site_says(tmp_path: Path) -> None:
     path = mux(tmp_path / "a.mp4", [(0, tone(4))], picture=(0, 20))
     assert heard(path, expected=20).seconds == pytest.approx(4, abs=0.1)

@@ -144,8 +144,12 @@ def announced_track(container: InputContainer, track: AudioStream, file: BinaryI
 def announced_whole(container: InputContainer, file: BinaryIO) -> float | None:
     """The length that the container announces for all its tracks; None where it announces none or guesses."""
     duration: int | None = container.duration
-    announced = duration is not None and announces_length(container.format.name, reader(file))
-    return None if duration is None or not announced else float(duration / av.time_base)
+    if duration is None or not announces_length(container.format.name, reader(file)):
+        return None
+    seconds = float(duration / av.time_base)
+    # of an FLV that says nothing libavformat takes the last timestamp: a camera's uptime, if it was running
+    uptime = started(container) if container.format.name == "flv" else 0.0
+    return seconds - uptime if seconds > uptime else seconds
 
 
 def started(container: InputContainer) -> float:
