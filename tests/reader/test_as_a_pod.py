@@ -5,6 +5,7 @@ import os
 import signal
 import socket
 import subprocess
+import sys
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -74,7 +75,11 @@ def pod(dsn: str, folder: Path) -> Iterator[Pod]:
     with (
         words,
         subprocess.Popen(
-            [*container["command"], *arguments], env=os.environ | own, stdout=words, stderr=words, text=True
+            [sys.executable, *container["command"][1:], *arguments],
+            env=os.environ | own,
+            stdout=words,
+            stderr=words,
+            text=True,
         ) as process,
     ):
         here = Pod(

@@ -12,7 +12,8 @@ PAGE = Path(__file__).parents[3] / "docs" / "operating.md"
 
 def commands() -> list[list[str]]:
     blocks = re.findall(r"```sh\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
-    lines = [line for block in blocks for line in block.splitlines() if line.startswith("kubectl ")]
+    whole = [re.sub(r"\\\n *", "", block) for block in blocks]
+    lines = [line for block in whole for line in block.splitlines() if line.startswith("kubectl ")]
     return [shlex.split(line, comments=True)[1:] for line in lines]
 
 

@@ -8,7 +8,7 @@ import pytest
 PROGRAMS = {
     "the worker": "from ingest_worker import __main__ as it; it.order_text = stop; it.main()",
     "a small command": "from ingest_worker import command as it; it.store_address(); stop()",
-    "ingestctl": "from ingestctl import __main__ as it; it.app = stop; it.main()",
+    "ingestctl": "from ingestctl import __main__ as it; it._app = stop; it.main()",
 }
 """Each stopped where it has its secret; as ordinary as whoever looks."""
 
