@@ -38,6 +38,7 @@ from ingest_worker.domain import SAMPLE_RATE, Audio
 from ingest_worker.engines.whisper import WhisperTranscriber
 from testkit.models.demo_set import model
 from testkit.models.whisper_base import base
+from testkit.results.machine import machine
 from testkit.speech import audio
 from testkit.speech.accuracy import english_word_error_rate, word_error_rate
 from testkit.speech.catalogue import recordings
@@ -109,9 +110,10 @@ def measured(row: Row, before: Figures | None = None, hearers: Collection[str] =
 
 
 def stock_version() -> str:
-    """What the stock loops' words depend on beside the sound: libraries and search."""
+    """What the stock loops' words depend on beside the sound: libraries, search, and the processor, whose
+    sums of int8 are its own."""
     libraries = (f"{name} {version(name)}" for name in ("faster-whisper", "ctranslate2", "av"))
-    return ", ".join([*libraries, f"beam {BEAM}", f"batch {BATCH}"])
+    return ", ".join([*libraries, f"beam {BEAM}", f"batch {BATCH}", machine()["cpu"]])
 
 
 @cache

@@ -26,8 +26,8 @@ _PAGE: Final = b"OggS\x00"
 """What a page of Ogg begins with: the mark and the version (RFC 3533, section 6)."""
 _PAGE_HEAD_BYTES: Final = 27
 """Its head without the table of segments, which the last byte counts."""
-_MOST_PAGE_FLAGS: Final = 0x07
-"""Continued, first and last page: a larger byte behind the mark is no page's."""
+_PAGE_KINDS: Final = frozenset(range(8))
+"""The byte behind them: whether it is a continued, the first or the last page, a bit each."""
 _LARGEST_PAGE_BYTES: Final = _PAGE_HEAD_BYTES + 255 + 255 * 255
 
 
@@ -69,7 +69,7 @@ def _end_of_ogg(read: Read, size: int) -> int | None:
     tail = read(start, _LARGEST_PAGE_BYTES)
     page = tail.rfind(_PAGE)
     head = tail[page : page + _PAGE_HEAD_BYTES + 255]
-    if page < 0 or len(head) < _PAGE_HEAD_BYTES or head[len(_PAGE)] > _MOST_PAGE_FLAGS:
+    if page < 0 or len(head) < _PAGE_HEAD_BYTES or head[len(_PAGE)] not in _PAGE_KINDS:
         return None
     segments = head[_PAGE_HEAD_BYTES - 1]
     table = head[_PAGE_HEAD_BYTES : _PAGE_HEAD_BYTES + segments]
