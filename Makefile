@@ -112,11 +112,11 @@ test-faults: ## An API server that is busy, fails, stalls and breaks off, by scr
 	@$(IN_ENV) for way in alone ahead; do echo "== $$way"; $$bin/python -m tests.operator.faults --way $$way; done
 
 .PHONY: test-gpu
-test-gpu: gpu-kit ## What only a GPU can show: one table in ten minutes, without a network; names what it could not have
+test-gpu: gpu-kit ## What only a GPU can show: one table in ten minutes at most; names what it could not have
 	@$(IN_ENV) $$bin/python -m bench.gpu
 
 .PHONY: gpu-kit
-gpu-kit: ## The folder (64 MiB at most) from which a bare machine with torch runs what it can of test-gpu
+gpu-kit: ## What test-gpu needs, fetched; and the folder (64 MiB at most) from which a bare machine with torch runs what it can
 	@$(IN_ENV) $$bin/python -m bench.gpu.kit
 
 .PHONY: e2e

@@ -34,14 +34,18 @@ class Peaks:
 
     def __init__(self) -> None:
         self.step, self.found = "loaded", dict[str, int]()
+        self._look()  # now: the first step may be over before the thread runs
         threading.Thread(target=self._run, daemon=True).start()
 
     def _run(self) -> None:
-        status = Path("/proc/self/status")
         while True:
-            resident = int(status.read_text().partition("VmRSS:")[2].split()[0]) >> 10
-            self.found[self.step] = max(self.found.get(self.step, 0), resident)
             time.sleep(PERIOD_SECONDS)
+            self._look()
+
+    def _look(self) -> None:
+        status = Path("/proc/self/status").read_text()
+        resident = int(status.partition("VmRSS:")[2].split()[0]) >> 10
+        self.found[self.step] = max(self.found.get(self.step, 0), resident)
 
     def around(self, step: str, do: Callable[..., Any]) -> Callable[..., Any]:
         """`do`, as a step of its own."""

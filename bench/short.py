@@ -15,6 +15,7 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Callable
 from contextlib import ExitStack
 from functools import cache, partial
 from math import inf
@@ -36,7 +37,7 @@ from ingest_contract.profile import (
     SegmentationProfile,
     TranscriptionProfile,
 )
-from ingest_contract.receipt import decode
+from ingest_contract.receipt import Receipt, decode
 from ingest_operator.local.folders import RunFolder
 from ingest_operator.local.forks import Forks
 from ingest_operator.local.processes import Limits, RunFacts, launch, passed_on
@@ -113,20 +114,27 @@ def order(name: str, folder: RunFolder, clip: Path | None = None) -> IngestOrder
     )
 
 
-def ran(name: str, chosen: Forks | None, clip: Path | None = None) -> Figures:
-    """One run, and what it took."""
+def whole_run(
+    name: str, chosen: Forks | None, look: Callable[[int], None], clip: Path | None = None
+) -> tuple[float, Receipt]:
+    """Seconds of one run, and its Receipt. `look` gets its process twenty times a second."""
     home, dsn = place()
     folder = RunFolder(home / "runs" / name)
     facts = RunFacts(time.time(), charged_attempts=0, rung=0, disruptions=0)
     began, pause = time.monotonic(), threading.Event()
     process = launch(folder, order(name, folder, clip).to_json(), dsn, Limits(None, inf), facts, chosen)
-    samples: list[Figures] = []
     while (ended := process.poll(time.time())) is None:
-        samples.append(sample(process.started.pid))
+        look(process.started.pid)
         pause.wait(SAMPLE_SECONDS)
     seconds = time.monotonic() - began
     assert ended.exit_code == 0, folder.log.read_text()
-    receipt = decode(ended.receipt or "")
+    return seconds, decode(ended.receipt or "")
+
+
+def ran(name: str, chosen: Forks | None) -> Figures:
+    """One run, and what it took."""
+    samples: list[Figures] = []
+    seconds, receipt = whole_run(name, chosen, lambda pid: samples.append(sample(pid)))
     largest = max(samples, key=lambda each: each.get("rss", 0))
     return {
         "seconds": round(seconds, 2),

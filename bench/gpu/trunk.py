@@ -44,6 +44,20 @@ class Trunk:
             found: Tensor = self.net(batch)
         return found.flatten(1, 2)
 
+    def alike(self) -> dict[tuple[int, int, int], list[int]]:
+        """Blocks by their bounds (frames before, in and after them): those with equal ones can be batched."""
+        total, found = len(self.features), dict[tuple[int, int, int], list[int]]()
+        for start in range(0, total, BLOCK):
+            width = min(BLOCK, total - start)
+            bounds = (min(CONTEXT, start), width, min(CONTEXT, total - start - width))
+            found.setdefault(bounds, []).append(start)
+        return found
+
+    @property
+    def most_at_once(self) -> int:
+        """Blocks that one call can take, however many it may: all but those at the recording's ends."""
+        return max(map(len, self.alike().values()))
+
     def starts(self) -> list[int]:
         """First frame of each window."""
         return list(range(0, len(self.features) - WINDOW + 1, STEP))
@@ -58,14 +72,8 @@ class Trunk:
 
     def once(self, batch: int = BATCH // 3) -> Tensor:
         """(windows, statistics): the recording once, in blocks; windows are pooled from its frames."""
-        total, found = len(self.features), list[tuple[int, Tensor]]()
-        inner = list(range(0, total, BLOCK))
-        alike: dict[tuple[int, int, int], list[int]] = {}
-        for start in inner:
-            width = min(BLOCK, total - start)
-            bounds = (min(CONTEXT, start), width, min(CONTEXT, total - start - width))
-            alike.setdefault(bounds, []).append(start)
-        for (before, width, after), starts in alike.items():
+        found = list[tuple[int, Tensor]]()
+        for (before, width, after), starts in self.alike().items():
             for first in range(0, len(starts), batch):
                 part = starts[first : first + batch]
                 sound = torch.stack([self.features[s - before : s + width + after] for s in part])
