@@ -111,10 +111,10 @@ def residency(bench: Bench) -> Figures:
     from ingest_worker.gpu.residency import MARGIN_FACTOR, diarization_mib
     from testkit.models import community1
 
-    found: Figures = {}
+    found, name = Figures(), bench.device.name
     for batch in CEILINGS:
         with heard(max(bench.seconds, filled_seconds(batch))) as (audio, _):
-            diarizer = PyannoteDiarizer(community1.kit(), device="cuda", batch=batch)
+            diarizer = PyannoteDiarizer(community1.kit(), device=name, batch=batch)  # type: ignore[arg-type]  # as above
             blocks, alike = diarizer.trunk.runner.batch, most_alike(diarizer.trunk, audio.samples)
             peak = bench.device.peak_mib(partial(diarizer.diarize, audio, SpeakerCount(), nobody))
             halvings = diarizer.trunk.runner.halvings + diarizer.activity.runner.halvings
