@@ -9,10 +9,10 @@ from dataclasses import replace
 
 from ingest_reader.api.found import FoundAnswer
 from ingest_reader.corpus import day_after
-from ingest_reader.questions import QUERY_TOKENS
-from ingest_reader.text_models import TextModel, choose, models_here
+from ingest_reader.questions import encoder
+from ingest_reader.text_models import choose, models_here
 from ingest_worker.domain import FloatArray
-from ingest_worker.models import Role, load_set, open_models
+from ingest_worker.models import load_set
 from ingest_worker.store.reading.text_models import stored_models
 from ingest_worker.store.search import Answer, By, Filters, Query, search
 from ingestctl.asking.question import FoundHits, Question
@@ -37,30 +37,14 @@ def _answer(place: Workplace, question: Question) -> Answer:
             return Answer((), By.BOTH, (), (), ())
         named = question.model_set and set_name_of(question.model_set)
         chosen = choose(stored, models_here(place.models, named), question.model)
-        vector, notes = question_vector(question.text, chosen, place)
-        answer = search(connection, _query(question, vector, chosen.identity))
-    return replace(answer, notes=(*notes, *answer.notes))
+        embedded = encoder(chosen, place.models)(question.text)
+        answer = search(connection, _query(question, embedded.vector, embedded.model))
+    return replace(answer, notes=(*embedded.notes, *answer.notes))
 
 
 def set_name_of(name_or_path: str) -> str:
     """A set's name, from its name or its file."""
     return load_set(name_or_path).name if name_or_path.endswith((".yaml", ".yml")) else name_or_path
-
-
-def question_vector(text: str, chosen: TextModel, place: Workplace) -> tuple[FloatArray, tuple[str, ...]]:
-    """The question's vector, and what is to be told about how it came about."""
-    from ingest_worker.engines.query import QueryEncoder, UnknownArchitectureError
-
-    folder = open_models(place.models, chosen.set_name).path(Role.EMBEDDING, chosen.name)
-    try:
-        return QueryEncoder(folder).embed(text), ()
-    except UnknownArchitectureError as error:
-        said = f"{chosen.name} was loaded by torch, which takes seconds: {error}."
-    from ingest_worker.engines.embedding import SentenceEmbedder
-
-    # On the CPU: it is fast enough for one short text, and a running batch may have filled the GPU.
-    embedder = SentenceEmbedder(folder, device="cpu", batch_tokens=QUERY_TOKENS, model_key=chosen.identity)
-    return embedder.embed_query(text), (said,)
 
 
 def _query(question: Question, vector: FloatArray | None, model: str | None) -> Query:

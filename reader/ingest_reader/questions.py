@@ -1,6 +1,7 @@
 """Questions as vectors, by a model that is loaded at its first question and stays.
 
-Called by the composition roots of a reader: `ingestctl serve` and `mcp`, and `python -m ingest_reader`.
+Called by the composition roots of a reader (`ingestctl serve` and `mcp`, `python -m ingest_reader`), and by
+`ingestctl search` where there is none.
 """
 
 import threading
@@ -69,11 +70,14 @@ def _heavy(chosen: TextModel, files: Path, why: UnknownArchitectureError) -> Cal
     from ingest_worker.engines.embedding import SentenceEmbedder
 
     try:
+        # On the CPU: it is fast enough for one short text, and a running batch may have filled the GPU.
         heavy = SentenceEmbedder(files, device="cpu", batch_tokens=QUERY_TOKENS, model_key=chosen.identity)
     except ImportError as error:
         said = (
             f"{chosen.name} needs torch, which is not installed here: {why}. "
-            "Next: `ingestctl serve --dsn ...` on a machine where it is (`pip install '.[cli]'`)."
+            "Next: `ingestctl search --dsn ...` or `ingestctl serve --dsn ...` on a machine where it is "
+            "(`pip install '.[cli]'`)."
         )
         raise StageError(Reason.MODELS_UNAVAILABLE, said) from error
-    return lambda text: Embedded(heavy.embed_query(text), chosen.identity)
+    note = f"{chosen.name} is run by torch, which takes seconds to load: {why}."
+    return lambda text: Embedded(heavy.embed_query(text), chosen.identity, (note,))

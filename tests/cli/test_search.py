@@ -2,6 +2,7 @@
 to its moment."""
 
 import json
+import sys
 from dataclasses import replace
 from datetime import date
 from typing import Any
@@ -13,18 +14,19 @@ from typer.testing import CliRunner
 
 from ingest_contract.failures import Reason
 from ingest_reader.corpus import day_after
+from ingest_reader.questions import encoder
 from ingest_reader.text_models import TextModel, choose
 from ingest_worker.domain import Vectors
 from ingest_worker.engines.embedding import SentenceEmbedder
 from ingest_worker.errors import StageError
-from ingest_worker.models import Role, open_models
+from ingest_worker.models import Role, load_set, lock, open_models
 from ingest_worker.store.connect import connect
 from ingest_worker.store.reading.text_models import stored_models
 from ingest_worker.store.schema import ensure_dimension
 from ingestctl.commands import app
 from ingestctl.place import Workplace
-from ingestctl.search import question_vector
 from testkit.models.demo_set import models
+from tests.cli.conftest import small_set
 from tests.worker.store.makers import MODEL, NOON, a_recording, content, store
 
 TEXTS = (
@@ -176,15 +178,11 @@ def test_a_length_that_is_none_is_refused(place: Workplace, asked: str) -> None:
     assert "is no time such as 90s, 10m or 1h30m" in done.output
 
 
-@pytest.mark.models
-def test_an_answer_says_that_only_torch_can_run_a_model(
+def test_a_model_that_needs_torch_where_there_is_none_says_what_to_do(
     place: Workplace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    chosen = TextModel("demo", "all-MiniLM-L6-v2", "tiny@1")
-    monkeypatch.setenv("INGEST_MODELS", str(models()))
-    vector, notes = question_vector("a question", chosen, place)
-    assert notes == ()
-    monkeypatch.setattr("ingest_worker.engines.query._ARCHITECTURES", {})
-    slow, notes = question_vector("a question", chosen, place)
-    assert notes == ("all-MiniLM-L6-v2 was loaded by torch, which takes seconds: it is a 'bert'.",)
-    assert float(vector @ slow) > 1 - 1e-3
+    lock(load_set(str(small_set(place.models))), place.models)
+    monkeypatch.setitem(sys.modules, "sentence_transformers", None)
+    with pytest.raises(StageError, match=r"mini needs torch, .*: it is a None\. Next: `ingestctl") as verdict:
+        encoder(TextModel("small", "mini", "mini@1"), place.models)
+    assert verdict.value.reason is Reason.MODELS_UNAVAILABLE
