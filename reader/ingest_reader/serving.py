@@ -5,7 +5,6 @@ import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from ipaddress import ip_address
 from pathlib import Path
 from socket import socket
 from types import FrameType
@@ -14,12 +13,11 @@ from typing import Final
 import uvicorn
 from starlette.types import ASGIApp
 
+from ingest_reader.doors import TokenError, is_loopback, token_in
 from ingest_reader.guard import LOOPBACK, Access
 
 MAX_REQUEST_HEAD_BYTES: Final = 4_194_304
 """A head this long is still read, so that its sender gets an answer that says why it is too long."""
-
-SHORTEST_TOKEN_CHARACTERS: Final = 16
 
 GRACE_SECONDS: Final = 5
 """How long running answers may take after the reader was asked to stop."""
@@ -47,7 +45,10 @@ def access_of(door: Door) -> Access:
     Raises:
         ListeningError: no token and no ingress; or a token that is none.
     """
-    token = None if door.token_file is None else _token(door.token_file)
+    try:
+        token = None if door.token_file is None else token_in(door.token_file)
+    except TokenError as error:
+        raise ListeningError(str(error)) from error
     if is_loopback(door.host):
         return Access(token, None if token or door.behind_ingress else LOOPBACK)
     if token is None and not door.behind_ingress:
@@ -56,16 +57,6 @@ def access_of(door: Door) -> Access:
             "Give --token-file FILE, or say --behind-ingress if something in front of it asks who they are."
         )
     return Access(token)
-
-
-def is_loopback(host: str) -> bool:
-    """Whether only this machine reaches a host."""
-    if host.lower() == "localhost":
-        return True
-    try:
-        return ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return False
 
 
 def said_of(door: Door, access: Access) -> str:
@@ -140,21 +131,6 @@ class _Telling(uvicorn.Server):
         if self.started and self.servers:
             port = self.servers[0].sockets[0].getsockname()[1]
             self._tell(replace(self._door, port=port))
-
-
-def _token(file: Path) -> str:
-    try:
-        token = file.read_text("utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise ListeningError(f"{file} cannot be read: {error}") from error
-    if len(token) < SHORTEST_TOKEN_CHARACTERS:
-        raise ListeningError(
-            f"{file} has {len(token)} characters; a token has {SHORTEST_TOKEN_CHARACTERS} at least. "
-            "Next: `openssl rand -hex 32`."
-        )
-    if not token.isascii() or not token.isprintable() or " " in token:
-        raise ListeningError(f"{file} has more than a token in it: one line of ASCII, without spaces.")
-    return token
 
 
 def _shown(host: str) -> str:

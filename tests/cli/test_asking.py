@@ -1,10 +1,15 @@
 """A running reader answers a question if there is one, the store where there is none: both say the same."""
 
+import fcntl
 import json
+import os
+import resource
 import subprocess
 import sys
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 from typer.testing import CliRunner
@@ -54,6 +59,77 @@ def test_a_reader_of_another_store_or_program_is_not_asked(tmp_path: Path) -> No
         assert running(tmp_path, DSN) is None
 
 
+def test_only_what_this_user_left_is_believed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    somebody_else = os.geteuid() + 1
+    with announced(tmp_path, READER):
+        (tmp_path / FILE).chmod(0o620)
+        assert running(tmp_path, DSN) is None, "others may write it"
+        (tmp_path / FILE).chmod(0o600)
+        assert running(tmp_path, DSN) == READER
+        monkeypatch.setattr(os, "geteuid", lambda: somebody_else)
+        assert running(tmp_path, DSN) is None
+        with announced(tmp_path, READER):
+            pass
+        assert (tmp_path / FILE).exists()
+
+
+@pytest.mark.parametrize(
+    ("host", "found"),
+    [
+        ("localhost:1", 1), ("[::1]:1", 1), ("10.0.0.1:1", 0), ("corpus.example", 0), ("", 0), ("[::1", 0),
+        ("127.0.0.1.example:1", 0), ("localhost@corpus.example", 0),
+    ],
+)  # fmt: skip
+def test_only_a_reader_of_this_machine_is_found(tmp_path: Path, host: str, found: int) -> None:
+    with announced(tmp_path, replace(READER, address=f"http://{host}")):
+        assert (running(tmp_path, DSN) is not None) == found
+
+
+def test_a_link_to_a_file_and_a_pipe_are_left_as_they_are(tmp_path: Path) -> None:
+    (tmp_path / "notes").write_text("mine")
+    (tmp_path / FILE).symlink_to("notes")
+    with announced(tmp_path, READER):
+        assert running(tmp_path, DSN) is None
+    assert (tmp_path / FILE).is_symlink()
+    assert (tmp_path / "notes").read_text() == "mine"
+    (tmp_path / FILE).unlink()
+    os.mkfifo(tmp_path / FILE)
+    with announced(tmp_path, READER):
+        assert running(tmp_path, DSN) is None
+    assert (tmp_path / FILE).is_fifo()
+
+
+@pytest.mark.parametrize(("module", "call"), [(fcntl, "flock"), (os, "fchmod"), (os, "fstat")])
+def test_a_home_that_cannot_be_locked_or_closed_to_others_is_left_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, module: ModuleType, call: str
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(call)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(module, call, refuse)
+        with announced(tmp_path, READER):
+            patched.undo()
+            assert running(tmp_path, DSN) is None
+
+
+def test_a_home_on_a_full_disk_is_left_alone(tmp_path: Path) -> None:
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    with ExitStack() as stack:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (0, before[1]))
+        try:
+            stack.enter_context(announced(tmp_path, READER))
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        assert running(tmp_path, DSN) is None
+
+
+def test_what_goes_wrong_while_a_reader_runs_is_not_swallowed(tmp_path: Path) -> None:
+    with pytest.raises(OSError, match="of the reader"), announced(tmp_path, READER):
+        raise OSError("of the reader")
+    assert not (tmp_path / FILE).exists()
+
+
 def test_the_first_reader_of_a_home_stays_the_one_that_is_asked(tmp_path: Path) -> None:
     with announced(tmp_path, READER):
         with announced(tmp_path, replace(READER, address="http://127.0.0.1:2")):
@@ -64,7 +140,28 @@ def test_the_first_reader_of_a_home_stays_the_one_that_is_asked(tmp_path: Path) 
 def test_a_reader_is_not_asked_what_it_could_not_answer_alike() -> None:
     assert Question("x", limit=100).why_not_of_a_reader() is None
     assert "100 passages" in str(Question("x", limit=101).why_not_of_a_reader())
-    assert "text model" in str(Question("x", model="tiny").why_not_of_a_reader())
+    assert "the model" in str(Question("x", model="tiny").why_not_of_a_reader())
+
+
+@pytest.mark.parametrize("option", [("--model", "tiny"), ("--model-set", "demo"), ("--limit", "101")])
+def test_a_named_reader_is_not_asked_for_what_it_would_answer_otherwise(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, option: tuple[str, str]
+) -> None:
+    said = rf"{option[0]}.*: leave that out, or --reader \(INGEST_READER\)"
+    with pytest.raises(NoAnswerError, match=said):
+        asked(tmp_path, DSN, "bridge", *option, "--reader", READER.address)
+    monkeypatch.setenv("INGEST_READER", READER.address)
+    with pytest.raises(NoAnswerError, match=said):
+        asked(tmp_path, DSN, "bridge", *option)
+
+
+@pytest.mark.parametrize("text", ["short", "0123456789abcdef\nsecond", "0123456789abcdef second", "é" * 20])
+def test_a_file_with_more_than_a_token_is_refused_and_not_shown(tmp_path: Path, text: str) -> None:
+    (tmp_path / "token").write_text(text)
+    shown = ("--reader", READER.address, "--token-file", str(tmp_path / "token"))
+    with pytest.raises(NoAnswerError, match="token") as refused:
+        asked(tmp_path, DSN, "bridge", *shown)
+    assert text.split(maxsplit=1)[0] not in str(refused.value)
 
 
 @pytest.mark.postgres
@@ -101,13 +198,19 @@ def test_both_embed_a_question_alike(tmp_path: Path, talks: str, monkeypatch: py
     from ingest_worker.store.reading.pool import ReadingPool
 
     monkeypatch.setenv("INGEST_MODELS", str(models()))
-    with ReadingPool(talks) as pool:
-        corpus = Corpus(pool, embedding(pool, TextModels(models())))
-        with listening(talks, corpus=corpus) as address:
-            question = ("insects showing each other the way to nectar", "-o", "json")
-            of_reader, _ = asked(tmp_path, talks, *question, "--reader", address)
-            assert json.loads(of_reader)[0]["similarity"] > 0.3
-            assert of_reader == asked(tmp_path, talks, *question)[0]
+    question = ("insects showing each other the way to nectar", "-o", "json")
+    notes = ("", "note: all-MiniLM-L6-v2 is run by torch, which takes seconds to load: it is a 'bert'.\n")
+    for note in notes:
+        with ReadingPool(talks) as pool:
+            corpus = Corpus(pool, embedding(pool, TextModels(models())))
+            with listening(talks, corpus=corpus) as address:
+                of_reader, told = asked(tmp_path, talks, *question, "--reader", address)
+        assert json.loads(of_reader)[0]["similarity"] > 0.3
+        assert told == f"answered by the reader at {address}\n{note}"
+        alone, told = asked(tmp_path, talks, *question)
+        assert alone == of_reader
+        assert told.endswith(f"answered by the store itself\n{note}")
+        monkeypatch.setattr("ingest_worker.engines.query._ARCHITECTURES", {})
 
 
 @pytest.mark.postgres

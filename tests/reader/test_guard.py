@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 from starlette.testclient import TestClient
 
+from ingest_reader.doors import is_loopback
 from ingest_reader.guard import LOOPBACK, Access
-from ingest_reader.serving import Door, ListeningError, access_of, is_loopback, said_of
+from ingest_reader.serving import Door, ListeningError, access_of, said_of
 from tests.reader.conftest import served
 from tests.support.problems import problem
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ingest_operator.local.folders import home_folder
+from ingest_reader.doors import TokenError, token_in
 from ingestctl.asking.question import FoundHits, NoAnswerError, Question, asked_of
 from ingestctl.asking.running import running
 
@@ -24,13 +25,15 @@ def find(
     """The answer; `tell` hears why no reader gave it.
 
     Raises:
-        NoAnswerError: the reader that was named gave none.
+        NoAnswerError: the reader that was named gave none, or is asked what readers do not answer.
         StageError: the store gave none.
     """
+    why = question.why_not_of_a_reader()
     if readers.address:
+        if why:
+            raise NoAnswerError(f"{why}: leave that out, or --reader (INGEST_READER)")
         return asked_of(readers.address, question, _token(readers.token_file))
     place = (home or home_folder()).expanduser().resolve()
-    why = question.why_not_of_a_reader()
     reader = None if why else running(place, dsn or None)
     if reader is not None:
         try:
@@ -48,6 +51,6 @@ def _token(file: Path | str | None) -> str | None:
     if file is None:
         return None
     try:
-        return Path(file).read_text("utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise NoAnswerError(f"the token's file {file} cannot be read: {error}") from error
+        return token_in(Path(file))
+    except TokenError as error:
+        raise NoAnswerError(str(error)) from error

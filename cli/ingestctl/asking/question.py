@@ -45,9 +45,9 @@ class Question:
     def why_not_of_a_reader(self) -> str | None:
         """Why no reader is asked this; None if one can be."""
         if self.model_set or self.model:
-            return "a reader embeds questions with the text model that it was started with"
+            return "a reader embeds questions with the model that it was started with (--model, --model-set)"
         if self.limit > MOST_READER_PASSAGES:
-            return f"a reader gives {MOST_READER_PASSAGES} passages at most"
+            return f"a reader gives {MOST_READER_PASSAGES} passages at most (--limit)"
         return None
 
 

@@ -52,14 +52,8 @@ def serve(  # noqa: PLR0913, PLR0917  the options of a command are its parameter
     It only reads: its database sessions cannot write. Ctrl-C ends it.
     """
     from ingest_reader.app import application
-    from ingest_reader.serving import (
-        Door,
-        ListeningError,
-        access_of,
-        ended_by_signals,
-        is_loopback,
-        said_of,
-    )
+    from ingest_reader.doors import is_loopback
+    from ingest_reader.serving import Door, ListeningError, access_of, ended_by_signals, said_of
     from ingest_reader.serving import serve as listen
     from ingestctl.reader import announced, opened
 
