@@ -85,19 +85,21 @@ def serve(app: ASGIApp, door: Door, tell: Callable[[Door], None]) -> bool:
 
 @contextmanager
 def ended_by_signals() -> Iterator[None]:
-    """SIGTERM ends the block as Ctrl-C does, so that what it opened is closed."""
+    """SIGTERM and SIGINT end the block, so that what it opened is closed. SIGINT too where it was ignored, as
+    in what a script starts in the background."""
 
     def end(number: int, frame: FrameType | None) -> None:
         del number, frame
         raise KeyboardInterrupt
 
-    before = signal.signal(signal.SIGTERM, end)
+    before = {number: signal.signal(number, end) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
         yield
     except KeyboardInterrupt:
         pass
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def server_of(app: ASGIApp, door: Door, tell: Callable[[Door], None]) -> uvicorn.Server:

@@ -60,6 +60,37 @@ def test_it_serves_until_it_is_asked_to_stop_and_says_nothing_then(
     assert not (tmp_path / FILE).exists()
 
 
+@pytest.mark.slow
+@pytest.mark.postgres
+@pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM])
+def test_it_answers_an_agent_until_it_is_asked_to_stop_though_the_input_stays_open(
+    corpus_database: str, ending: signal.Signals, tmp_path: Path
+) -> None:
+    hello = {
+        "jsonrpc": "2.0", "id": 1, "method": "initialize",
+        "params": {
+            "protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "t", "version": "1"}
+        },
+    }  # fmt: skip
+    words = (tmp_path / "words.txt").open("w+")
+    command = [sys.executable, "-m", "ingestctl", "mcp", "--dsn", corpus_database, "--home", str(tmp_path)]
+    with words, subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=words, text=True
+    ) as process:  # fmt: skip
+        try:
+            assert process.stdin is not None
+            assert process.stdout is not None
+            process.stdin.write(json.dumps(hello) + "\n")
+            process.stdin.flush()
+            assert json.loads(process.stdout.readline())["result"]["serverInfo"]["name"] == "video-ingest"
+            process.send_signal(ending)
+            assert process.wait(180) == 0
+            assert process.stdout.read() == ""
+        finally:
+            process.kill()
+    assert (tmp_path / "words.txt").read_text() == ""
+
+
 @pytest.mark.postgres
 def test_a_port_that_is_taken_is_reported(corpus_database: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:

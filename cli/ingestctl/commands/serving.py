@@ -81,11 +81,12 @@ def mcp(model_set: ModelSet = None, model: Model = None, dsn: Dsn = None, home: 
     """Answer an agent by the Model Context Protocol on standard input and output.
 
     Tools: search, get_passage, transcript, list_recordings, list_speakers. Every answer cites title, speaker,
-    time and a link. It only reads.
+    time and a link. It only reads. It ends when its client closes the input, and by SIGTERM or Ctrl-C.
     """
     from ingest_reader.agents.server import agents_server
+    from ingest_reader.agents.stdio import serve_stdio
     from ingest_reader.serving import ended_by_signals
     from ingestctl.reader import opened
 
     with ended_by_signals(), opened(Workplace.of(home, dsn), model_set, model) as corpus:
-        agents_server(corpus).run("stdio")
+        serve_stdio(agents_server(corpus))
