@@ -13,7 +13,7 @@ from typing import Final
 from prometheus_client import start_http_server
 
 from ingest_contract.failures import Reason
-from ingest_reader.app import application
+from ingest_reader.app import PrefixError, application
 from ingest_reader.metrics import Measured, MeasuredCorpus, Metrics, ServicePool
 from ingest_reader.questions import TextModels, embedding
 from ingest_reader.serving import Door, ListeningError, access_of, ended_by_signals, said_of, serve
@@ -57,16 +57,17 @@ def _prefix(text: str) -> str:
 
 def _served(chosen: argparse.Namespace) -> Iterator[str]:
     door = Door(chosen.host, chosen.port, chosen.token_file, chosen.behind_ingress, GRACE_SECONDS)
+    metrics = Metrics()
+    pool = ServicePool(store_address(), metrics)
+    corpus = MeasuredCorpus(pool, embedding(pool, TextModels(chosen.models)), metrics)
     try:
         access = access_of(door)
-    except ListeningError as error:
+        app = Measured(application(corpus, access, chosen.prefix), metrics)
+    except (ListeningError, PrefixError) as error:
         raise StageError(Reason.ORDER_INVALID, str(error)) from error
-    metrics = Metrics()
-    with ended_by_signals(), ServicePool(store_address(), metrics) as pool:
-        corpus = MeasuredCorpus(pool, embedding(pool, TextModels(chosen.models)), metrics)
+    with ended_by_signals(), pool:
         server, thread = start_http_server(chosen.metrics_port, chosen.host, metrics.registry)
         try:
-            app = Measured(application(corpus, access, chosen.prefix), metrics)
             if not serve(app, door, lambda at: print(said_of(at, access), flush=True)):
                 raise StageError(Reason.ORDER_INVALID, f"{door.host}:{door.port} cannot be listened on.")
         finally:

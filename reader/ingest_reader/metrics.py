@@ -4,7 +4,6 @@ No series has a question, a recording or a name: a route is its template. Every 
 `docs/metrics.md`.
 """
 
-import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -27,8 +26,6 @@ _SECONDS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0
 
 NO_ROUTE: Final = "none"
 """The `route` of requests that were refused, or asked for what is nowhere."""
-
-_log = logging.getLogger(__name__)
 
 
 class Metrics:
@@ -118,7 +115,6 @@ class ServicePool(ReadingPool):
     def __init__(self, dsn: str, metrics: Metrics) -> None:
         super().__init__(dsn)
         self._metrics = metrics
-        self._said: str | None = None
 
     @override
     @contextmanager
@@ -134,16 +130,8 @@ class ServicePool(ReadingPool):
     @override
     def check_schema(self) -> None:
         """As `ReadingPool.check_schema`. Also raises `StageError(DATABASE_REJECTED)` for a login that could
-        write. Says in the log what is wrong when it begins, and when it has ended."""
-        try:
-            super().check_schema()
-            self._check_login()
-        except StageError as error:
-            self._say(f"not ready: {error.reason.value}: {error}")
-            raise
-        self._say("ready")
-
-    def _check_login(self) -> None:
+        write."""
+        super().check_schema()
         with self.connection() as connection:
             if tables := writable(connection, role="session_user"):
                 login = connection.info.user
@@ -153,8 +141,3 @@ class ServicePool(ReadingPool):
                     "the Secret that the chart's value `reader.store` names."
                 )
                 raise StageError(Reason.DATABASE_REJECTED, said)
-
-    def _say(self, text: str) -> None:
-        if text != self._said:
-            _log.warning("%s", text)
-            self._said = text

@@ -113,7 +113,7 @@ def server_of(app: ASGIApp, door: Door, tell: Callable[[Door], None]) -> uvicorn
         log_level=logging.WARNING,
         access_log=False,  # questions are people's own
         server_header=False,
-        proxy_headers=door.behind_ingress,
+        proxy_headers=False,  # no answer depends on the scheme or the address in front
         timeout_graceful_shutdown=door.grace_seconds,
     )
     return _Telling(config, door, tell)

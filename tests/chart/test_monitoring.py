@@ -166,10 +166,20 @@ def test_the_reader_is_scraped_on_a_port_that_its_pod_has_and_no_ingress_leads_t
     labels = deployment["spec"]["template"]["metadata"]["labels"]
     assert pods["spec"]["selector"]["matchLabels"].items() <= labels.items()
     assert [each["port"] for each in pods["spec"]["podMetricsEndpoints"]] == ["metrics"]
-    (service,) = of_kind(case("service-monitor"), "Service", "-reader")
     (monitor,) = of_kind(case("service-monitor"), "ServiceMonitor", "-reader")
-    assert monitor["spec"]["selector"]["matchLabels"].items() <= service["metadata"]["labels"].items()
-    assert {each["name"] for each in service["spec"]["ports"]} == ports.keys()
+    chosen = monitor["spec"]["selector"]["matchLabels"].items()
+    (service,) = [
+        each
+        for each in of_kind(case("service-monitor"), "Service")
+        if chosen <= each["metadata"]["labels"].items()
+    ]
+    (scraped,) = of_kind(case("service-monitor"), "Deployment", "-reader")
+    labels = scraped["spec"]["template"]["metadata"]["labels"]
+    assert service["spec"]["selector"].items() <= labels.items()
+    assert [each["targetPort"] for each in service["spec"]["ports"]] == ["metrics"]
+    assert [each["port"] for each in monitor["spec"]["endpoints"]] == [
+        each["name"] for each in service["spec"]["ports"]
+    ]
     (policy,) = of_kind(case("service-monitor"), "NetworkPolicy", "-reader")
     people, prometheus = policy["spec"]["ingress"]
     assert (people["ports"][0]["port"], prometheus["ports"][0]["port"]) == (ports["http"], ports["metrics"])

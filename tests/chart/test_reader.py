@@ -1,11 +1,23 @@
 """The reader as a release has it: beside the batches, behind what the values name, ended without cutting
 anybody off."""
 
+import pytest
+
 from ingest_reader.__main__ import GRACE_SECONDS
-from ingest_worker.store.reading.pool import STATEMENT_TIMEOUT_SECONDS
-from tests.support.chart import Json, case, objects_in, of_kind, template
+from ingest_reader.api import routes
+from ingest_reader.app import PrefixError, application
+from ingest_reader.corpus import Corpus
+from ingest_reader.guard import Access
+from ingest_reader.pages import routes as pages
+from ingest_worker.store.reading.pool import STATEMENT_TIMEOUT_SECONDS, ReadingPool
+from tests.support.chart import Json, RefusedByHelm, case, objects_in, of_kind, template
 
 READING: Json = {"reader.enabled": True, "reader.token.secretName": "reader"}
+
+OWN = {
+    str(getattr(each, "path", "/")).split("/")[1] for each in (*routes.router.routes, *pages.router.routes)
+} - {""} | {"healthz", "mcp", "readyz", "static"}
+"""How the reader's own paths begin."""
 
 
 def deployment(objects: list[Json]) -> Json:
@@ -41,6 +53,39 @@ def test_every_way_to_it_leads_to_its_service_below_its_prefix() -> None:
     assert check["spec"]["containers"][0]["args"] == [f"http://{name}.media.svc:80/readyz"]
 
 
+@pytest.mark.parametrize("name", sorted(OWN))
+def test_a_prefix_that_begins_as_an_own_path_does_is_refused_wherever_it_is_said(name: str) -> None:
+    corpus = Corpus(ReadingPool("dbname=none"), lambda _: None)
+    for prefix in (f"/{name}", f"/{name}/more"):
+        with pytest.raises(PrefixError, match=f"begins as this reader's own /{name} does"):
+            application(corpus, Access(), prefix)
+    for prefix in (f"/{name}-of-ours", f"/corpus/{name}"):
+        application(corpus, Access(), prefix)
+    with pytest.raises(RefusedByHelm, match=f"begins as the reader's own /{name} does"):
+        template(settings=READING | {"reader.prefix": f"/{name}"})
+
+
+def test_a_prefix_is_refused_by_its_first_name_and_the_whole_of_it() -> None:
+    with pytest.raises(RefusedByHelm, match="begins as the reader's own /api does"):
+        template(settings=READING | {"reader.prefix": "/api/v1"})
+    for prefix in ("/api-of-ours", "/corpus/api"):
+        assert f"--prefix={prefix}" in template(settings=READING | {"reader.prefix": prefix})
+
+
+def test_people_reach_pages_alone_whatever_their_service_is_and_prometheus_has_its_own() -> None:
+    published = {"reader.service.type": "LoadBalancer", "reader.service.port": 8301}
+    anybody = [{"namespaceSelector": {}}]
+    behind = {"networkPolicy.reader.from": anybody, "networkPolicy.metricsFrom": anybody}
+    scraped = {"monitoring.serviceMonitor.enabled": True}
+    objects = objects_in(template(settings=READING | published | behind | scraped))
+    (people,), (metrics,) = (
+        of_kind(objects, "Service", "-reader"),
+        of_kind(objects, "Service", "-reader-metrics"),
+    )
+    assert (people["spec"]["type"], metrics["spec"].get("type", "ClusterIP")) == ("LoadBalancer", "ClusterIP")
+    assert [(each["name"], each["port"]) for each in people["spec"]["ports"]] == [("http", 8301)]
+
+
 def test_two_are_spread_and_not_evicted_at_once_and_one_may_be() -> None:
     (budget,) = of_kind(case("everything"), "PodDisruptionBudget")
     two, one = deployment(case("everything")), deployment(case("service-monitor"))
@@ -70,6 +115,16 @@ def test_a_store_that_is_not_for_keeps_gets_a_login_that_only_reads() -> None:
     (container,) = migration["spec"]["template"]["spec"]["containers"]
     granted = [each for each in container["args"] if each.startswith("--grant-reading=")]
     assert granted == ["--grant-reading=somebody", "--grant-reading=reader"]
+
+
+def test_a_store_that_is_not_for_keeps_is_the_same_before_a_reader_comes() -> None:
+    """Its database is made once, and goes with its pod: neither what makes it nor the pod may change."""
+    tried: Json = {"store.tryOut.enabled": True}
+    before, after = (objects_in(template(settings=each)) for each in (tried, tried | READING))
+    for kind in ("ConfigMap", "Deployment"):
+        assert of_kind(before, kind, "-try-out") == of_kind(after, kind, "-try-out")
+    (scripts,) = of_kind(before, "ConfigMap", "-try-out")
+    assert scripts["data"]["reader.sql"].startswith("create role reader login")
 
 
 def test_without_a_word_nothing_of_it_is_there() -> None:

@@ -219,6 +219,11 @@ READING: Json = {"reader.enabled": True, "reader.token.secretName": "reader"}
             r"name what is in front of it in networkPolicy\.reader\.from",
         ),
         (
+            {"reader.service.type": "LoadBalancer"},
+            r"name what is in front of it in networkPolicy\.reader\.from",
+        ),
+        ({"reader.service.type": "NodePort"}, r"published the addresses of people, as in \[\{ipBlock: "),
+        (
             {"reader.auth": "Ingress", "networkPolicy.enabled": False},
             r"every pod of the cluster reads the corpus past it",
         ),

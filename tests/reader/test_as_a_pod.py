@@ -19,6 +19,7 @@ import pytest
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
+from ingest_reader.probes import NOT_READY
 from ingest_reader.readiness import fault_of
 from ingest_worker.store.connect import connect
 from ingest_worker.store.roles import grant_reading
@@ -170,14 +171,13 @@ def _waits(owner: psycopg.Connection) -> bool:
     return bool(owner.execute(asked).fetchone() == (True,))
 
 
-def test_a_workers_login_is_not_ready_and_the_test_of_the_release_says_why(
+def test_a_workers_login_is_not_ready_which_the_release_s_test_says_and_its_log_explains(
     corpus_database: str, tmp_path: Path
 ) -> None:
     with pod(corpus_database, tmp_path) as here:
         told = fault_of(f"{here.http}/readyz")
-    assert told is not None
-    assert told.startswith("DatabaseRejected: The login ")
-    assert "not ready: DatabaseRejected" in (tmp_path / "words.txt").read_text()
+    assert told == f"DatabaseRejected: {NOT_READY}"
+    assert "not ready: DatabaseRejected: The login " in (tmp_path / "words.txt").read_text()
 
 
 def test_a_reader_that_is_not_there_cannot_be_asked() -> None:

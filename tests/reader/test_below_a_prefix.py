@@ -72,6 +72,14 @@ def test_programs_and_agents_are_answered_below_it(below: TestClient) -> None:
     assert {each["name"] for each in told["result"]["tools"]} >= {"search", "transcript"}
 
 
+@pytest.mark.parametrize("path", ["/mcp/", "/static", "/speakers/", "/api/v1/runs/", "/readyz/"])
+def test_nothing_is_redirected_to_a_scheme_and_a_host_that_are_guesses(below: TestClient, path: str) -> None:
+    for each in (path, f"{PREFIX}{path}"):
+        for method in ("GET", "POST"):
+            answer = below.request(method, each, follow_redirects=False)
+            assert (answer.status_code >= 400, "location" in answer.headers) == (True, False), each
+
+
 def test_a_page_of_an_error_leads_back_below_it(below: TestClient) -> None:
     for path in ("/none", "/static/none.css"):
         assert f'<a href="{PREFIX}/">Back to search</a>' in below.get(f"{PREFIX}{path}").text, path

@@ -11,6 +11,7 @@ from ingest_reader.app import application
 from ingest_reader.corpus import Embedded
 from ingest_reader.guard import Access
 from ingest_reader.metrics import Measured, MeasuredCorpus, Metrics, ServicePool
+from ingest_reader.probes import NOT_READY
 from tests.reader.conftest import EPISODE, TALK, embed
 from tests.support.problems import problem
 
@@ -94,7 +95,9 @@ def test_a_store_that_does_not_fit_is_counted_said_once_and_not_ready(
     assert [each.message.partition(":")[0] for each in caplog.records] == ["not ready"]
 
 
-def test_a_login_that_could_write_is_not_ready_and_says_what_to_do(service: Service) -> None:
+def test_a_login_that_could_write_is_not_ready_and_the_log_says_what_to_do(
+    service: Service, caplog: pytest.LogCaptureFixture
+) -> None:
     told = problem(service.client.get("/readyz"), 503)
-    assert told["reason"] == "DatabaseRejected"
-    assert "Next: CREATE ROLE reader LOGIN PASSWORD '...' IN ROLE ingest_reader" in told["detail"]
+    assert (told["reason"], told["detail"]) == ("DatabaseRejected", NOT_READY)
+    assert "Next: CREATE ROLE reader LOGIN PASSWORD '...' IN ROLE ingest_reader" in caplog.text

@@ -1,6 +1,7 @@
 """`ingestctl serve` as a process, and the commands that docs/reader.md shows."""
 
 import json
+import os
 import re
 import shlex
 import signal
@@ -17,6 +18,7 @@ import pytest
 from typer.main import get_command
 from typer.testing import CliRunner
 
+from ingest_contract.failures import FAILURES, Reason
 from ingestctl.asking.running import FILE, running
 from ingestctl.commands import app
 from tests.reader.listening import listening
@@ -109,6 +111,18 @@ def test_beyond_this_machine_it_refuses_to_listen_openly() -> None:
     assert done.exit_code == 2
     said = " ".join(done.output.replace("│", " ").split())
     assert "Give --token-file FILE, or say --behind-ingress" in said
+
+
+def test_a_prefix_that_is_a_path_of_its_own_ends_the_program_before_it_listens() -> None:
+    asked = "--host 127.0.0.1 --port 0 --metrics-port 0 --models none --behind-ingress --prefix /api/v1"
+    done = subprocess.run(
+        [sys.executable, "-m", "ingest_reader", *asked.split()],
+        env=os.environ | {"INGEST_DSN": "dbname=none"},
+        capture_output=True, text=True, check=False, timeout=300,
+    )  # fmt: skip
+    assert done.returncode == FAILURES[Reason.ORDER_INVALID].exit_code
+    assert "OrderInvalid: /api/v1 begins as this reader's own /api does" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_a_home_without_a_store_says_what_comes_first(tmp_path: Path) -> None:

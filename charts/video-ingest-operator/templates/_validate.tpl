@@ -46,7 +46,7 @@
 {{- define "vio.validateReader" -}}
 {{- $namespace := include "vio.readerNamespace" . }}
 {{- with .Values.reader }}
-{{- $shown := or .ingress.enabled .httpRoute.enabled }}
+{{- $shown := or .ingress.enabled .httpRoute.enabled (ne .service.type "ClusterIP") }}
 {{- if and (eq .auth "Token") (not .token.secretName) }}
 {{- fail (printf "reader.auth is Token: make one (kubectl -n %s create secret generic reader-token --from-literal token=$(openssl rand -hex 32)) and name it in reader.token.secretName; or set reader.auth to Ingress where something in front of the reader asks who people are" $namespace) }}
 {{- end }}
@@ -55,6 +55,9 @@
 {{- fail (printf "reader.store is the Secret %s, whose role writes: make a login that only reads (create role reader login password '...' in role ingest_reader) and put its address into a Secret of its own (docs/reader.md)" $which.name) }}
 {{- end }}
 {{- end }}
+{{- with regexFind "^/(api|batches|healthz|mcp|readyz|receipts|recordings|speakers|static|voices)(/|$)" .prefix }}
+{{- fail (printf "reader.prefix begins as the reader's own %s does: behind a proxy that takes the prefix away, nobody could tell them apart; take another, as /corpus" (trimSuffix "/" .)) }}
+{{- end }}
 {{- if and .ingress.enabled (not .ingress.host) }}
 {{- fail "reader.ingress is enabled: say in reader.ingress.host by which name people reach it" }}
 {{- end }}
@@ -62,7 +65,7 @@
 {{- fail "reader.httpRoute is enabled: say in reader.httpRoute.parentRefs which Gateway it belongs to, as in [{name: public, namespace: gateways}]" }}
 {{- end }}
 {{- if and $.Values.networkPolicy.enabled (not $.Values.networkPolicy.reader.from) (or $shown (eq .auth "Ingress")) }}
-{{- fail "the network policies let nobody reach the reader: name what is in front of it in networkPolicy.reader.from, as in [{namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: ingress-nginx}}}]" }}
+{{- fail "the network policies let nobody reach the reader: name what is in front of it in networkPolicy.reader.from, as in [{namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: ingress-nginx}}}], or for a Service that is published the addresses of people, as in [{ipBlock: {cidr: 10.0.0.0/8}}]" }}
 {{- end }}
 {{- if and (eq .auth "Ingress") (not $.Values.networkPolicy.enabled) }}
 {{- fail "reader.auth is Ingress, and without network policies every pod of the cluster reads the corpus past it: leave networkPolicy.enabled on, or set reader.auth to Token" }}

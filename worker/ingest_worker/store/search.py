@@ -53,7 +53,7 @@ __all__ = [
 
 INDEX_CANDIDATES: Final = 200
 """Passages that a walk of the vectors' index keeps in sight: recall against exact search is in
-docs/performance.md."""
+docs/search.md."""
 
 
 def search(connection: Connection, query: Query) -> Answer:
