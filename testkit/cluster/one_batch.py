@@ -25,7 +25,7 @@ from ingest_operator.kube.planning.frozen_plan import FrozenPlan, to_config_maps
 from ingest_operator.kube.profiles.status_store import ProfileStatuses
 from ingest_operator.kube.requeueing import Requeue
 from ingest_operator.kube.telemetry.webhook import Webhook
-from ingest_operator.kube.watch.cache import Cache, key_of
+from ingest_operator.kube.watch.cache import Cache, Key, key_of
 from ingest_operator.kube.watch.jobs_and_pods import JobsAndPods
 from testkit.cluster.memory_api import MemoryApi
 from testkit.objects import kube_objects as kube
@@ -83,6 +83,8 @@ class OneBatch:
         self.batches.offer(self.body)
         self.profiles.offer(self.profile)
         self.accepted: list[Accepted] = []
+        self.woken: list[Key] = []
+        """Who was to be reconciled soon."""
         self.on_accepted: Callable[[], object] = lambda: None
         """Called whenever a status was accepted."""
 
@@ -103,8 +105,11 @@ class OneBatch:
         profiles = ProfileStatuses(api, self.profiles)
         caches = self.batches, self.profiles, Cache(), profiles, self.seen
         return BatchController(
-            Deps(api, *caches, NoProgress(), lambda: self.clock, lambda *_: None, accepted, webhook)
-        )
+            Deps(
+                api, *caches, NoProgress(), lambda: self.clock, lambda *_: None, accepted, webhook,
+                self.woken.append,
+            )
+        )  # fmt: skip
 
     def job(self, index: int, number: int = 1, pod: Object | None = None, **status: Any) -> None:
         """A Job of this recording is seen, with this pod; its status is that of a live one unless it is

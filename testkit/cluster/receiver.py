@@ -16,6 +16,7 @@ from cloudevents.core.bindings.http import HTTPMessage, from_http_event
 from typing_extensions import override
 
 from ingest_operator.kube.telemetry.webhook import Webhook
+from testkit.cluster.program import until
 from testkit.web_server import listening
 
 KEY: Final = "whsec_" + b64encode(b"a key of twenty-eight bytes.").decode()
@@ -49,6 +50,10 @@ class Receiver:
             (each.get_id(), each.get_type().rpartition(".")[2], each.get_data()["reason"])
             for each in self.events
         ]
+
+    def came(self, number: int) -> None:
+        """Wait until there were so many requests, answered or not."""
+        until(lambda: len(self.requests) >= number, f"{number} requests")
 
     def folder(self, parent: Path) -> Path:
         """Address and key as the chart mounts them."""

@@ -9,6 +9,7 @@ import json
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -98,14 +99,20 @@ class Scene:
         return self._ends.enter_context(kubelet)
 
     def operate(
-        self, *, also: tuple[str, ...] = (), clock: Callable[[], float] = time.time, port: int = 0
+        self,
+        *,
+        also: tuple[str, ...] = (),
+        clock: Callable[[], float] = time.time,
+        port: int = 0,
+        webhook: Path | None = None,
     ) -> RunningOperator:
         """An operator with its own rights in this namespace, and in others. `port` is where it tells of
-        itself."""
+        itself, `webhook` the folder of the webhook that it tells of batches."""
         self.allow(*also)
         environment = self._ends.enter_context(pytest.MonkeyPatch.context())
         environment.setenv("KUBECONFIG", str(self.plane.kubeconfig_of(self.namespace, MANAGER)))
-        return self._ends.enter_context(RunningOperator(Options((self.namespace, *also), port), clock))
+        options = Options((self.namespace, *also), port, webhook=webhook)
+        return self._ends.enter_context(RunningOperator(options, clock))
 
     def allow(self, *also: str) -> None:
         """Give the operator's account its rights in this namespace, and in others."""

@@ -5,7 +5,7 @@ until the outcome of an attempt is written. So an operator that dies anywhere lo
 twice, with the same id.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from hashlib import sha256
 from math import inf
 from typing import Final
@@ -34,17 +34,19 @@ def with_begun(
     before: Iterable[Condition],
     after: Iterable[Condition],
     trace_id: str,
+    now: float,
 ) -> tuple[Notification, ...]:
-    """With the transitions between two lists of conditions."""
+    """With the transitions between two lists of conditions. One that was true and is so for another reason
+    since `now` (epoch seconds) began then: its own time is that of the first reason."""
     fresh = (
         Notification(
-            id=id_of(trace_id, each.type, each.reason, each.last_transition_time),
+            id=id_of(trace_id, each.type, each.reason, at),
             state=NotifiedState(each.type),
             reason=each.reason,
             message=each.message,
-            at=each.last_transition_time,
+            at=at,
         )
-        for each in _begun(before, after)
+        for each, at in _begun(before, after, now)
     )
     have = {each.id for each in known}
     return (*known, *(each for each in fresh if each.id not in have))
@@ -62,10 +64,11 @@ def of_batch(known: Iterable[Notification], trace_id: str) -> Iterator[Notificat
 
 
 def with_attempts(
-    known: Iterable[Notification], problems: Mapping[str, str], now: float
+    known: Sequence[Notification], problems: Mapping[str, str], now: float, sending: Collection[str] = ()
 ) -> tuple[Notification, ...]:
-    """With the outcomes of attempts, by id: what went wrong, or nothing. As many go on waiting as may, and
-    the last that wait no more are kept."""
+    """With the outcomes of attempts, by id: what went wrong, or nothing. As many go on waiting as may, but
+    none of those whose attempt is under way (`sending`, at most `MAX_WAITING_NOTIFICATIONS`) is given up
+    for that. The last that wait no more are kept, and each that ends now, or nobody would see how."""
     updated = [
         _after(each, problems[each.id], now)
         if each.id in problems and each.delivery is Delivery.PENDING
@@ -73,10 +76,13 @@ def with_attempts(
         for each in known
     ]
     waiting = [each.id for each in updated if each.delivery is Delivery.PENDING]
-    surplus = set(waiting[: max(0, len(waiting) - MAX_WAITING_NOTIFICATIONS)])
+    surplus = set(
+        [each for each in waiting if each not in sending][: max(0, len(waiting) - MAX_WAITING_NOTIFICATIONS)]
+    )
     updated = [_given_up(each, each.attempts, TOO_MANY) if each.id in surplus else each for each in updated]
-    settled = [each.id for each in updated if each.delivery is not Delivery.PENDING]
-    old = set(settled[: max(0, len(settled) - MAX_SETTLED_NOTIFICATIONS)])
+    settled = sum(each.delivery is not Delivery.PENDING for each in updated)
+    before = [each.id for each in known if each.delivery is not Delivery.PENDING]
+    old = set(before[: max(0, settled - MAX_SETTLED_NOTIFICATIONS)])
     return tuple(each for each in updated if each.id not in old)
 
 
@@ -101,7 +107,8 @@ def notified(known: Sequence[Notification]) -> ConditionDraft | None:
         return None
     waiting = [each for each in known if each.delivery is Delivery.PENDING]
     failing = [each for each in waiting if each.attempts]
-    last = (failing or waiting or known)[-1]
+    lost = [each for each in known if each.delivery is Delivery.GIVEN_UP]
+    last = (failing or waiting or lost or known)[-1]
     what = f"{last.state} of {last.at}"
     if failing:
         text = (
@@ -111,13 +118,16 @@ def notified(known: Sequence[Notification]) -> ConditionDraft | None:
         return ConditionType.NOTIFIED, False, "Retrying", text
     if waiting:
         return ConditionType.NOTIFIED, False, "Pending", f"{what} is being told"
-    if last.delivery is Delivery.GIVEN_UP:
+    if lost:
         return ConditionType.NOTIFIED, False, "GivenUp", f"{what} was told to nobody: {last.problem}"
     return ConditionType.NOTIFIED, True, "Delivered", f"{what} was told"
 
 
-def _begun(before: Iterable[Condition], after: Iterable[Condition]) -> Iterator[Condition]:
-    """What became true, or true for another reason. A failed batch is stalled too: that is told once."""
+def _begun(
+    before: Iterable[Condition], after: Iterable[Condition], at: float
+) -> Iterator[tuple[Condition, str]]:
+    """What became true, or true for another reason, and since when. A failed batch is stalled too: that is
+    told once."""
     was = {each.type: each.reason for each in before if each.status is ConditionStatus.TRUE}
     now = {each.type: each for each in after if each.status is ConditionStatus.TRUE}
     failed = now.get(ConditionType.FAILED)
@@ -127,7 +137,7 @@ def _begun(before: Iterable[Condition], after: Iterable[Condition]) -> Iterator[
             continue
         if state is NotifiedState.STALLED and failed is not None and failed.reason == held.reason:
             continue
-        yield held
+        yield held, to_rfc3339(at) if held.type in was else held.last_transition_time
 
 
 def _after(each: Notification, problem: str, now: float) -> Notification:

@@ -89,8 +89,7 @@ class Operator:
         statuses = ProfileStatuses(api, self._profiles)
         deps = Deps(
             api, self._batches, self._profiles, self._speakers, statuses, self._seen, poller, clock,
-            instruments.metrics.seen,
-            instruments.accepted, instruments.webhook,
+            instruments.metrics.seen, instruments.accepted, instruments.webhook, self._wake,
         )  # fmt: skip
         self._listed: dict[str, int] = {}
         self._restored: ClusterRestoredError | None = None
@@ -142,8 +141,7 @@ class Operator:
         finally:
             sweeping.cancel()
             await asyncio.gather(sweeping, return_exceptions=True)
-            queues = self._batch_queue, self._schedule_queue, self._profile_queue, self._voice_queue
-            for queue in queues:
+            for queue in (self._batch_queue, self._schedule_queue, self._profile_queue, self._voice_queue):
                 await queue.close()
         if self._restored is not None:
             raise self._restored
@@ -216,6 +214,9 @@ class Operator:
                 f"{name} is of version {version} and was of {self._listed[name]} before"
             )
         self._listed[name] = version
+
+    def _wake(self, key: Key) -> None:
+        self._batch_queue.enqueue(key)
 
     def _enqueue_batch(self, batch: Object) -> None:
         """Enqueue the batch, and the schedule that made it: whether its next batch may start depends on the

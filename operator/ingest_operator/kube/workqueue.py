@@ -41,9 +41,12 @@ class WorkQueue(Generic[K]):
         self._tasks: dict[K, asyncio.Task[None]] = {}
         self._began: dict[K, float] = {}
         """When a key's reconcile that is under way began, by the event loop's clock."""
+        self._closed = False
 
     def enqueue(self, key: K) -> None:
-        """Reconcile a key soon."""
+        """Reconcile a key soon, unless the queue is closed."""
+        if self._closed:
+            return
         self._woken.setdefault(key, asyncio.Event()).set()
         if key not in self._tasks:
             self._tasks[key] = asyncio.create_task(self._serve(key), name=f"reconcile {key}")
@@ -64,6 +67,7 @@ class WorkQueue(Generic[K]):
 
     async def close(self) -> None:
         """Cancel every task, in the middle of its reconcile if need be: a repeated reconcile does no harm."""
+        self._closed = True
         for task in self._tasks.values():
             task.cancel()
         await asyncio.gather(*self._tasks.values(), return_exceptions=True)

@@ -3,6 +3,7 @@ nothing is written again and again, and every time it is told."""
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from testkit.cluster.control_plane import control_plane as starting
 from testkit.cluster.fixtures import a_namespace, definitions
 from testkit.cluster.lives import hangs, sequence
 from testkit.cluster.program import until
+from testkit.cluster.receiver import Receiver, receiving
 from testkit.cluster.scene import Scene, condition, final, stalled_by
 from tests.support.hurry import hurry
 
@@ -34,6 +36,12 @@ def control_plane() -> Iterator[ControlPlane]:
     with starting() as plane:
         plane.install(*definitions())
         yield plane
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    with receiving() as made:
+        yield made
 
 
 @pytest.fixture
@@ -105,13 +113,23 @@ def test_a_status_whose_fields_the_new_definitions_drop_loses_no_recording_and_i
     assert "counted 1 recording as done" in scene.kubectl("get", "events")
 
 
-def without_percent(schema: Json) -> Json:
-    del schema["properties"]["progressPercent"]
-    return schema
+def without(field: str) -> Callable[[Json], Json]:
+    def changed(schema: Json) -> Json:
+        del schema["properties"][field]
+        return schema
+
+    return changed
 
 
+@pytest.mark.parametrize(("field", "has_webhook"), [("progressPercent", False), ("notifications", True)])
 def test_definitions_that_lack_a_field_are_reported_once_and_nothing_is_written_again_and_again(
-    scene: Scene, monkeypatch: pytest.MonkeyPatch
+    scene: Scene,
+    monkeypatch: pytest.MonkeyPatch,
+    receiver: Receiver,
+    tmp_path: Path,
+    field: str,
+    *,
+    has_webhook: bool,
 ) -> None:
     monkeypatch.setattr(requeueing, "RESYNC_SECONDS", 0.2)
     wanted: list[IngestBatchStatus] = []
@@ -123,15 +141,15 @@ def test_definitions_that_lack_a_field_are_reported_once_and_nothing_is_written_
 
     monkeypatch.setattr(KubeStatusStore, "write", counted)
     kubelet = scene.play(sequence({0: [hangs()]}))
-    scene.operate()
+    scene.operate(webhook=receiver.folder(tmp_path) if has_webhook else None)
     scene.batch(parallelism=1)
     kubelet.until_running(0, 1)
     scene.until(lambda status: status["counts"]["running"] == 1, "it is known to run")
-    install(scene, without_percent)
-    until(lambda: not kept(scene, "progressPercent")(), "the older ones are there")
+    install(scene, without(field))
+    until(lambda: not kept(scene, field)(), "the older ones are there")
     kubelet.finish(0, 1)
     message = scene.until_stalled("DefinitionsDiffer")["message"]
-    assert 'unknown field "status.progressPercent"' in message
+    assert f'unknown field "status.{field}"' in message
     history, before = scene.history(), len(wanted)
     until(lambda: len(wanted) >= before + 10, "it would write ten times")
     assert history.versions == (), "and writes not once"
@@ -140,3 +158,6 @@ def test_definitions_that_lack_a_field_are_reported_once_and_nothing_is_written_
     status = scene.until_state("Complete")
     assert (final(status)["succeeded"], condition(status, "Stalled")["status"]) == (3, "False")
     assert kubelet.runs() == [(0, 1), (1, 1), (2, 1)]
+    if has_webhook:
+        until(lambda: bool(receiver.requests), "the end is reported, and nothing that could not be recorded")
+    assert [kind for _, kind, _ in receiver.summaries] == ["complete"] * has_webhook

@@ -39,11 +39,11 @@ def conditions(*true: tuple[ConditionType, str], now: float = NOW) -> tuple[Cond
 
 
 def begun(before: tuple[Condition, ...], after: tuple[Condition, ...]) -> list[tuple[str, str]]:
-    return [(each.state, each.reason) for each in with_begun((), before, after, TRACE)]
+    return [(each.state, each.reason) for each in with_begun((), before, after, TRACE, NOW)]
 
 
 def one(now: float = NOW) -> tuple[Notification, ...]:
-    return with_begun((), (), conditions((COMPLETE, "Succeeded"), now=now), TRACE)
+    return with_begun((), (), conditions((COMPLETE, "Succeeded"), now=now), TRACE, now)
 
 
 def test_a_condition_that_becomes_true_is_reported_with_its_reason_and_words() -> None:
@@ -59,6 +59,22 @@ def test_one_that_stays_true_is_reported_once_and_one_that_holds_for_another_rea
     assert begun(stalled, stalled) == []
     assert begun(stalled, conditions((STALLED, "Throttled"))) == [("Stalled", "Throttled")]
     assert begun(stalled, conditions()) == []
+
+
+def test_reasons_that_take_turns_are_each_reported_with_the_time_at_which_they_began() -> None:
+    status, known = tuple[Condition, ...](), tuple[Notification, ...]()
+    for second, reason in enumerate(("Throttled", "ProfileMissing", "Throttled", "ProfileMissing")):
+        after = with_conditions(status, conditions((STALLED, reason), now=NOW + second))
+        status, known = after, with_begun(known, status, after, TRACE, NOW + second)
+    assert [(each.reason, each.at) for each in known] == [
+        ("Throttled", to_rfc3339(NOW)),
+        ("ProfileMissing", to_rfc3339(NOW + 1)),
+        ("Throttled", to_rfc3339(NOW + 2)),
+        ("ProfileMissing", to_rfc3339(NOW + 3)),
+    ]
+    assert len({each.id for each in known}) == 4
+    assert [*of_batch(known, TRACE)] == [*known]
+    assert status[0].last_transition_time == to_rfc3339(NOW), "the condition itself was true all the time"
 
 
 def test_a_failed_batch_is_stalled_too_and_that_is_reported_once() -> None:
@@ -106,6 +122,8 @@ def test_the_condition_says_how_far_telling_is() -> None:
     for _ in range(MAX_ATTEMPTS):
         lost = with_attempts(lost, {known[0].id: "HTTP 500"}, NOW)
     assert said(lost) == (False, "GivenUp")
+    later = one(NOW + 60)
+    assert said((*lost, *with_attempts(later, {later[0].id: ""}, NOW))) == (False, "GivenUp")
 
 
 def test_more_than_may_wait_are_given_up_oldest_first_and_what_is_over_is_kept_for_a_while() -> None:
@@ -124,14 +142,48 @@ def test_more_than_may_wait_are_given_up_oldest_first_and_what_is_over_is_kept_f
     assert sum(each.delivery is not Delivery.PENDING for each in known) == MAX_SETTLED_NOTIFICATIONS
 
 
+def test_what_ends_late_is_kept_in_the_write_that_ends_it_and_older_ends_make_room() -> None:
+    late, known = one(), one()
+    for second in range(MAX_SETTLED_NOTIFICATIONS):
+        fresh = one(NOW + 1 + second)
+        known = with_attempts((*known, *fresh), {fresh[0].id: ""}, NOW)
+    first = known[1].id
+    known = with_attempts(known, {late[0].id: ""}, NOW)
+    assert (known[0].id, known[0].delivery) == (late[0].id, Delivery.DELIVERED)
+    assert len(known) == MAX_SETTLED_NOTIFICATIONS
+    assert first not in {each.id for each in known}
+
+
+def test_however_many_end_at_once_each_is_kept_in_that_write() -> None:
+    known: tuple[Notification, ...] = ()
+    for second in range(MAX_SETTLED_NOTIFICATIONS + 3):
+        known = (*known, *one(NOW + second))
+    known = with_attempts(known, dict.fromkeys((each.id for each in known), ""), NOW)
+    assert [each.delivery for each in known] == [Delivery.DELIVERED] * (MAX_SETTLED_NOTIFICATIONS + 3)
+    assert len(with_attempts(known, {}, NOW)) == MAX_SETTLED_NOTIFICATIONS
+
+
+def test_of_too_many_none_that_is_on_its_way_is_given_up() -> None:
+    known: tuple[Notification, ...] = ()
+    for second in range(MAX_WAITING_NOTIFICATIONS + 2):
+        known = (*known, *one(NOW + second))
+    updated = with_attempts(known, {}, NOW, sending={known[0].id, known[2].id})
+    given_up = [each.id for each in updated if each.delivery is Delivery.GIVEN_UP]
+    assert given_up == [known[1].id, known[3].id]
+
+
 @dataclass
 class Story:
     """An operator that dies whenever it is told to, and a receiver that keeps what comes."""
 
     status: tuple[Condition, ...] = ()
     notifications: tuple[Notification, ...] = ()
-    expected: list[str] = field(default_factory=list)
-    received: list[str] = field(default_factory=list)
+    held: dict[ConditionType, str] = field(default_factory=dict)
+    """What holds, and why, in the last write that was accepted."""
+    expected: list[tuple[str, str, str]] = field(default_factory=list)
+    """(state, reason, when) of each transition that was written."""
+    received: dict[str, tuple[str, str, str]] = field(default_factory=dict)
+    """By id."""
     outcomes: dict[str, str] = field(default_factory=dict)
     """In the memory of the operator that lives."""
     now: float = NOW
@@ -139,11 +191,15 @@ class Story:
     def change(self, true: list[tuple[ConditionType, str]], *, accepted: bool) -> None:
         """A write that dies before or after it is accepted."""
         after = with_conditions(self.status, conditions(*true, now=self.now))
-        updated = with_begun(self.notifications, self.status, after, TRACE)
+        updated = with_begun(self.notifications, self.status, after, TRACE, self.now)
         if accepted:
-            known = {each.id for each in self.notifications}
-            self.expected += [each.id for each in updated if each.id not in known]
-            self.status, self.notifications = after, updated
+            holds = dict(true)
+            self.expected += [
+                (kind.value, reason, to_rfc3339(self.now))
+                for kind, reason in holds.items()
+                if self.held.get(kind) != reason and (kind is not STALLED or holds.get(FAILED) != reason)
+            ]
+            self.status, self.notifications, self.held = after, updated, holds
 
     def record(self, *, accepted: bool) -> None:
         updated = with_attempts(self.notifications, self.outcomes, self.now)
@@ -155,7 +211,7 @@ class Story:
         for each in of_batch(self.notifications, TRACE):
             if is_due(each, self.now) and each.id not in self.outcomes:
                 if takes:
-                    self.received.append(each.id)
+                    self.received[each.id] = (each.state, each.reason, each.at)
                 self.outcomes[each.id] = "" if takes else "HTTP 503"
 
 
@@ -190,9 +246,15 @@ def test_however_often_it_dies_each_transition_that_was_written_is_reported_and_
         story.now += sum(WAITS_SECONDS)
         story.deliver(takes=True)
         story.record(accepted=True)
-    lost = {each.id for each in story.notifications if each.delivery is Delivery.GIVEN_UP}
-    assert set(story.expected) >= set(story.received)
+    received = [*story.received.values()]
+    lost = {
+        (each.state, each.reason, each.at)
+        for each in story.notifications
+        if each.delivery is Delivery.GIVEN_UP
+    }
+    assert len(set(received)) == len(received), "each transition has one id"
+    assert set(story.expected) >= set(received)
     if len(story.expected) <= MAX_WAITING_NOTIFICATIONS:
-        assert set(story.expected) - lost <= set(story.received)
+        assert set(story.expected) - lost <= set(received)
         assert not [each for each in story.notifications if each.delivery is Delivery.PENDING]
     assert all(condition.status in ConditionStatus for condition in story.status)

@@ -15,7 +15,6 @@ from ingest_operator.core.decide import Decision
 from ingest_operator.core.ledger import restore
 from ingest_operator.core.phases import ahead_of
 from ingest_operator.core.relabel import packing
-from ingest_operator.core.stalled import stalled_status
 from ingest_operator.kube import requeueing
 from ingest_operator.kube.api.deletion import being_deleted, is_deleted, leaves_all_behind
 from ingest_operator.kube.api.lenient import reading
@@ -31,10 +30,11 @@ from ingest_operator.kube.api.unreadable import (
 from ingest_operator.kube.batches.context import BatchContext, build_context
 from ingest_operator.kube.batches.done import clear_up, is_cleared, needs_no_plan
 from ingest_operator.kube.batches.ending import end_plans, end_runs
+from ingest_operator.kube.batches.halting import halted, reported
 from ingest_operator.kube.batches.in_queue import in_queue
 from ingest_operator.kube.batches.job_cluster import ANY_RECORDINGS, KubeCluster
 from ingest_operator.kube.batches.known_voices import KnownVoices
-from ingest_operator.kube.batches.notifying import deliver_due, record_attempts
+from ingest_operator.kube.batches.notifying import deliver_due, record_attempts, sooner
 from ingest_operator.kube.batches.orphans import end_orphans, left_behind
 from ingest_operator.kube.batches.plan_gate import SiteGate
 from ingest_operator.kube.batches.profile_sites import ProfileSites
@@ -45,7 +45,7 @@ from ingest_operator.kube.planning.freeze import read_frozen
 from ingest_operator.kube.planning.frozen_plan import PlanDamagedError, require_all
 from ingest_operator.kube.planning.planner import PlanContext, PlanResult, reconcile_plans
 from ingest_operator.kube.planning.room import NoRoomError, PlanRoom
-from ingest_operator.kube.requeueing import Requeue, after_writing, requeue
+from ingest_operator.kube.requeueing import Requeue, requeue
 from ingest_operator.kube.telemetry.logs import about
 from ingest_operator.kube.watch.cache import Key
 from ingest_operator.kube.watch.confirm import ask_again, ask_for_pods
@@ -72,40 +72,54 @@ class BatchController:
             state = self._state(key, body)
             state.statuses.offer(body)
             now = self._deps.clock()
+            planned, at_latest = Requeue(), inf
             try:
-                await record_attempts(self._deps, state, now)
-                again = await self._reconcile_batch(owner, state, now)
-                if not is_deleted(state.statuses.batch):
-                    return deliver_due(self._deps, owner, state, now, again)
-            except PlanDamagedError as error:
-                state.frozen = None  # the next reconcile reads it again: someone may restore it
-                again = await self._halt(Blocker("PlanDamaged", str(error), inf), state, now)
-            except NoRoomError as error:
-                state.frozen = state.plan = None
-                again = await self._halt(Blocker("PlansTooLarge", str(error), inf), state, now)
-            except UnreadableError as error:
-                again = await self._report(error.blocker, state, now)
-            except RECONCILE_ERRORS as error:
-                try:
-                    await self._report(reconcile_failed(error), state, now)
-                finally:
-                    deliver_due(self._deps, owner, state, now, Requeue())
-                    await self._stop_if_wanted(owner, state, now)
-                raise  # the caller retries it with growing backoff and logs where it failed
-            await self._stop_if_wanted(owner, state, now)
-            return deliver_due(self._deps, owner, state, now, replace(again, after=requeueing.RESYNC_SECONDS))
+                planned = await self._nearer(owner, state, now)
+            finally:  # however that ended: what stands in the status is told
+                if self._states.get(key) is state:
+                    at_latest = deliver_due(self._deps, owner, state, now)
+            return sooner(planned, at_latest)
+
+    async def _nearer(self, owner: Owner, state: BatchState, now: float) -> Requeue:
+        """One reconcile. What the batch or the cluster makes impossible is shown in the status; then, and for
+        a batch that is being deleted, what must not run is stopped."""
+        try:
+            await record_attempts(self._deps, state, now)
+            again = await self._reconcile_batch(owner, state, now)
+            if not is_deleted(state.statuses.batch):
+                return again
+        except (PlanDamagedError, NoRoomError, UnreadableError) as error:
+            try:
+                again = await halted(self._deps, error, state, now)
+            finally:
+                await self._stop_if_wanted(owner, state, now)
+            return replace(again, after=requeueing.RESYNC_SECONDS)
+        except RECONCILE_ERRORS as error:
+            try:
+                await reported(self._deps, reconcile_failed(error), state, now)
+            finally:
+                await self._stop_if_wanted(owner, state, now)
+            raise  # the caller retries it with growing backoff and logs where it failed
+        await self._stop_if_wanted(owner, state, now)
+        return replace(again, after=requeueing.RESYNC_SECONDS)
 
     def forget(self, key: Key) -> None:
-        """A batch is gone."""
-        self._states.pop(key, None)
+        """A batch is gone, and with it what its webhook was still to be told."""
+        self._withdraw(self._states.pop(key, None))
         self._room.release(key)
+
+    def _withdraw(self, state: BatchState | None) -> None:
+        if state is not None and self._deps.webhook is not None:
+            self._deps.webhook.forget(state.offered)
 
     def _state(self, key: Key, body: Object) -> BatchState:
         state = self._states.get(key)
         if state is None or state.uid != body["metadata"]["uid"]:
+            self._withdraw(state)
+            notifies, clock = self._deps.webhook is not None, self._deps.clock
             state = BatchState(
                 body["metadata"]["uid"],
-                KubeStatusStore(self._deps.api, body, notifies=self._deps.webhook is not None),
+                KubeStatusStore(self._deps.api, body, notifies=notifies, clock=clock),
             )
             self._states[key] = state
             self._deps.found(body, state.statuses.shown())
@@ -260,26 +274,6 @@ class BatchController:
         shown = tuple(replace(each, until=now) for each in plan.blockers)
         left = left_behind(self._deps.seen, context.owner, context.orders.profile.pods)
         return (*shown, *context.unheard, *left, *await in_queue(self._deps, context.owner, state, now))
-
-    async def _halt(self, blocker: Blocker, state: BatchState, now: float) -> Requeue:
-        """Report that a batch's plan is out of reach: nothing of the batch can be observed or started."""
-        before = state.statuses.read()
-        status = stalled_status(before, blocker, state.generation, now).model_copy(
-            update={"trace_id": trace_of(state.uid)}
-        )
-        if status == before:
-            return Requeue()
-        written = await state.statuses.write(status)
-        self._deps.accepted(state.statuses.batch, before, status)
-        return Requeue(shortest_wait=after_writing(written))
-
-    async def _report(self, blocker: Blocker, state: BatchState, now: float) -> Requeue:
-        """Report why nothing goes on, in a status that cannot be recomputed."""
-        before = state.statuses.shown()
-        news = await state.statuses.report(blocker, now)
-        if news and (after := state.statuses.shown()) is not None:
-            self._deps.accepted(state.statuses.batch, before, after)
-        return Requeue()
 
     async def _stop_if_wanted(self, owner: Owner, state: BatchState, now: float) -> None:
         """End the runs if `suspend` or a deletion asks for it, whatever can be read:

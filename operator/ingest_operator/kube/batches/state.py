@@ -16,7 +16,7 @@ from ingest_operator.kube.planning.frozen_plan import FrozenPlan
 from ingest_operator.kube.planning.planner import PlanResult
 from ingest_operator.kube.profiles.status_store import ProfileStatuses
 from ingest_operator.kube.telemetry.webhook import Webhook
-from ingest_operator.kube.watch.cache import Cache
+from ingest_operator.kube.watch.cache import Cache, Key
 from ingest_operator.kube.watch.jobs_and_pods import JobsAndPods
 
 
@@ -49,8 +49,10 @@ class Deps:
     found: Callable[[Object, IngestBatchStatus | None], None]
     """Called with every batch that was not known, and its status."""
     accepted: Accepted
-    webhook: Webhook | None = None
+    webhook: Webhook | None
     """What is told of transitions, if one is configured."""
+    wake: Callable[[Key], object]
+    """Has a batch reconciled soon."""
 
 
 @dataclass(slots=True)
@@ -66,6 +68,8 @@ class BatchState:
     plan: PlanResult | None = None
     remembered: PendingStarts = field(default_factory=PendingStarts)
     profile: IngestProfile | None = None
+    offered: set[str] = field(default_factory=set)
+    """What the webhook has of it."""
     answer: Answer | None = None
     """The last answer of a queue about the first Job that waits."""
 

@@ -2,9 +2,9 @@
 known here or not. Pure."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
-from ingest_contract.conditions import ConditionType
+from ingest_contract.conditions import ConditionType, with_conditions
 from ingest_contract.notifications import Notification
 from ingest_contract.status import IngestBatchStatus
 from ingest_operator.core.conditions import as_conditions
@@ -15,40 +15,55 @@ from ingest_operator.kube.api.resources import Object
 
 
 def with_transitions(
-    status: IngestBatchStatus, before: IngestBatchStatus | None, batch: Object
+    status: IngestBatchStatus, before: IngestBatchStatus | None, batch: Object, now: float
 ) -> IngestBatchStatus:
-    """The status with the transitions that it makes."""
+    """The status with the transitions that it makes, and the condition that says that they are to be told."""
     trace_id = trace_of(batch["metadata"]["uid"])
     was = before.conditions if before else ()
-    updated = with_begun(status.notifications, was, status.conditions, trace_id)
-    return status.model_copy(update={"notifications": updated})
+    updated = with_begun(status.notifications, was, status.conditions, trace_id, now)
+    if updated == status.notifications or (draft := notified(updated)) is None:
+        return status
+    said = with_conditions(status.conditions, as_conditions([draft], now, status.observed_generation))
+    return status.model_copy(update={"notifications": updated, "conditions": said})
 
 
-def recorded(batch: Object, status: Object | None) -> Object | None:
+def recorded(batch: Object, status: Object | None, now: float) -> Object | None:
     """A status that is to replace the batch's own, with the transitions that it makes, as far as both can be
     read."""
     after = reading(IngestBatchStatus, status).value if status is not None else None
     if status is None or after is None:
         return status
     before = reading(IngestBatchStatus, batch.get("status") or {}).value
-    updated = with_transitions(after, before, batch).notifications
-    return status if updated == after.notifications else status | {"notifications": _objects(updated)}
+    updated = with_transitions(after, before, batch, now).notifications
+    return status if updated == after.notifications else with_notifications(status, updated, now)
 
 
-def with_notifications(batch: Object, updated: Sequence[Notification], now: float) -> Object:
-    """The batch's status with what is known of telling, and the condition that says so."""
-    status: Object = dict(batch.get("status") or {}) | {"notifications": _objects(updated)}
+def with_notifications(status: Object, updated: Sequence[Notification], now: float) -> Object:
+    """A status with what is known of telling, and the condition that says so; with neither where nothing
+    is."""
     if (draft := notified(updated)) is None:
-        return status
+        return without_notifications(status)
     (condition,) = as_conditions([draft], now, status.get("observedGeneration", -1))
     fresh = json.loads(condition.to_json())
-    said = [each for each in status.get("conditions") or () if isinstance(each, dict)]
-    before = next((each for each in said if each.get("type") == ConditionType.NOTIFIED), None)
+    before = next((each for each in _conditions(status) if _is_notified(each)), None)
     if before is not None and before.get("status") == fresh["status"]:
         fresh["lastTransitionTime"] = before["lastTransitionTime"]
-    status["conditions"] = [*(each for each in said if each is not before), fresh]
-    return status
+    entries = [json.loads(each.to_json()) for each in updated]
+    others = [each for each in _conditions(status) if not _is_notified(each)]
+    return status | {"notifications": entries, "conditions": [*others, fresh]}
 
 
-def _objects(updated: Iterable[Notification]) -> list[Object]:
-    return [json.loads(each.to_json()) for each in updated]
+def without_notifications(status: Object) -> Object:
+    """A status that says nothing of telling."""
+    left = {name: value for name, value in status.items() if name != "notifications"}
+    if any(_is_notified(each) for each in _conditions(status)):
+        left["conditions"] = [each for each in _conditions(status) if not _is_notified(each)]
+    return left
+
+
+def _conditions(status: Object) -> list[Object]:
+    return [each for each in status.get("conditions") or () if isinstance(each, dict)]
+
+
+def _is_notified(condition: Object) -> bool:
+    return bool(condition.get("type") == ConditionType.NOTIFIED)

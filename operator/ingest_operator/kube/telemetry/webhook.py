@@ -12,7 +12,7 @@ to. No redirect is followed, no proxy used, and no answer read.
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Collection, Iterable
 from contextlib import asynccontextmanager
 from http import HTTPStatus
 from pathlib import Path
@@ -31,7 +31,7 @@ CONNECTIONS: Final = 4
 """Attempts under way at once."""
 
 WAITING_EVENTS: Final = 256
-"""Attempts that may wait; of more, their batches ask a second later."""
+"""Attempts that may wait; with more, their batches come back when they are reconciled next."""
 
 URL_FILE: Final = "url"
 KEY_FILE: Final = "key"
@@ -44,33 +44,56 @@ class Webhook:
     def __init__(self, folder: Path, clock: Callable[[], float], patience: float = TIMEOUT_SECONDS) -> None:
         """`clock` returns epoch seconds; `patience` is how many seconds an attempt may take."""
         self._folder, self._clock, self._patience = folder, clock, patience
-        self._waiting: asyncio.Queue[tuple[str, bytes]] = asyncio.Queue(WAITING_EVENTS)
-        self._under_way: set[str] = set()
+        self._next: asyncio.Queue[str] = asyncio.Queue()
+        self._waiting: dict[str, tuple[bytes, Callable[[], object]]] = {}
+        self._sending: set[str] = set()
         self._problems: dict[str, str] = {}
 
-    def offer(self, identity: str, body: bytes) -> None:
-        """Deliver an event soon, unless that is under way already, or too many wait."""
-        if identity in self._under_way or identity in self._problems or self._waiting.full():
+    def offer(self, identity: str, body: bytes, ended: Callable[[], object]) -> None:
+        """Deliver an event soon, unless that is under way already, or too many wait. `ended` is called when
+        the outcome is there."""
+        known = identity in self._waiting or identity in self._sending or identity in self._problems
+        if known or len(self._waiting) >= WAITING_EVENTS:
             return
-        self._under_way.add(identity)
-        self._waiting.put_nowait((identity, body))
+        self._waiting[identity] = body, ended
+        self._next.put_nowait(identity)
 
     def problems(self, identities: Iterable[str]) -> dict[str, str]:
         """What went wrong with each of these whose attempt has ended since the last `recorded`; nothing, if
         it was delivered."""
         return {each: self._problems[each] for each in identities if each in self._problems}
 
+    @property
+    def sending(self) -> Collection[str]:
+        """The events that are on their way, `CONNECTIONS` at most."""
+        return frozenset(self._sending)
+
     def recorded(self, identities: Iterable[str]) -> None:
         """The outcomes of these attempts are written."""
         for each in identities:
             self._problems.pop(each, None)
 
+    def forget(self, identities: Iterable[str]) -> None:
+        """Nobody asks for these any more: they are not sent, and of those on their way no outcome is kept."""
+        for each in identities:
+            self._waiting.pop(each, None)
+            self._sending.discard(each)
+            self._problems.pop(each, None)
+
     async def deliver_all(self, session: aiohttp.ClientSession) -> None:
         """Deliver what was offered, one after the other, for ever."""
         while True:
-            identity, body = await self._waiting.get()
-            self._problems[identity] = await self._deliver(session, identity, body)
-            self._under_way.discard(identity)
+            identity = await self._next.get()
+            offered = self._waiting.pop(identity, None)
+            if offered is None:
+                continue
+            body, ended = offered
+            self._sending.add(identity)
+            problem = await self._deliver(session, identity, body)
+            if identity in self._sending:
+                self._sending.discard(identity)
+                self._problems[identity] = problem
+                ended()
 
     async def _deliver(self, session: aiohttp.ClientSession, identity: str, body: bytes) -> str:
         """What went wrong, in words that repeat neither address nor key; nothing, if it was delivered."""

@@ -4,9 +4,7 @@ known of it stands in the status."""
 import asyncio
 import json
 import time
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from typing_extensions import override
@@ -15,16 +13,16 @@ from ingest_contract.status import IngestBatchStatus
 from ingest_operator.core.notifications import WAITS_SECONDS
 from ingest_operator.kube.api.resources import BATCHES, Object, Resource
 from ingest_operator.kube.batches.controller import BatchController
-from ingest_operator.kube.requeueing import Requeue
+from ingest_operator.kube.requeueing import RESYNC_SECONDS
 from ingest_operator.kube.telemetry.event_messages import EVENT_RULES
 from ingest_operator.kube.telemetry.metrics import Metrics
 from ingest_operator.kube.telemetry.notes import Aspect, Note
 from ingest_operator.kube.telemetry.webhook import Webhook, delivering
-from ingest_operator.kube.watch.cache import Cache
+from ingest_operator.kube.watch.cache import Cache, key_of
 from testkit.cluster.memory_api import MemoryApi
 from testkit.cluster.one_batch import OneBatch
-from testkit.cluster.receiver import PATH, Receiver, attempted, receiving
-from testkit.objects import kube_objects as kube
+from testkit.cluster.receiver import PATH, Receiver, attempted
+from tests.support.notified_batch import a_batch, notifications, notified, outcome, seen
 
 
 class DeathError(Exception):
@@ -49,42 +47,6 @@ class DeadlyApi(MemoryApi):
         raise DeathError
 
 
-@pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    with receiving() as made:
-        yield made
-
-
-def a_batch() -> OneBatch:
-    """One whose single recording has ended well, and nobody has looked."""
-    batch = OneBatch(1)
-    batch.job(0, pod=kube.ended_pod(0, kube.RECEIPT))
-    return batch
-
-
-async def outcome(webhook: Webhook, batch: OneBatch) -> None:
-    """Wait until an attempt for all that is pending has ended."""
-    pending = [each["id"] for each in notifications(batch) if each["delivery"] == "Pending"]
-    await attempted(webhook, pending)
-
-
-def notifications(batch: OneBatch) -> list[Any]:
-    found: list[Any] = batch.body_now().get("status", {}).get("notifications", [])
-    return found
-
-
-def notified(batch: OneBatch) -> tuple[str, str]:
-    conditions = batch.body_now()["status"]["conditions"]
-    found = next(each for each in conditions if each["type"] == "Notified")
-    return found["status"], found["reason"]
-
-
-async def seen(batch: OneBatch, operator: BatchController) -> Requeue:
-    again = await batch.reconcile(operator)
-    batch.clock += 2
-    return again
-
-
 async def looks(batch: OneBatch, operator: BatchController, webhook: Webhook) -> None:
     """As many as there is anything to do for."""
     for _ in range(4):
@@ -102,11 +64,13 @@ def test_the_end_of_a_batch_is_reported_once_and_its_status_says_so(
             assert webhook is not None
             operator = batch.operator(webhook)
             again = await seen(batch, operator)
-            assert again.after == 1.0, "it looks whether the attempt has ended"
+            assert again.after == RESYNC_SECONDS, "if it is not woken before"
             assert [each["delivery"] for each in notifications(batch)] == ["Pending"]
+            assert notified(batch) == ("False", "Pending"), "by the write that makes it true"
             await outcome(webhook, batch)
+            assert batch.woken == [key_of(batch.body)]
             again = await seen(batch, operator)
-            assert again.after != 1.0
+            assert again.after != RESYNC_SECONDS
             for _ in range(3):
                 await seen(batch, operator)
             await seen(batch, batch.operator(webhook))

@@ -6,6 +6,7 @@ import subprocess
 import time
 from base64 import b64decode, b64encode
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ from ingest_contract.notifications import Notification, NotifiedState
 from ingest_operator.core.notifications import id_of
 from ingest_operator.core.timestamps import to_rfc3339
 from ingest_operator.kube.telemetry.cloud_events import NotifiedBatch, SigningKeyError, cloud_event, keys_of
-from ingest_operator.kube.telemetry.webhook import Webhook, delivering, working
+from ingest_operator.kube.telemetry.webhook import CONNECTIONS, Webhook, delivering, working
 from testkit.cluster.program import free_port
 from testkit.cluster.receiver import KEY, Receiver, attempted, read, receiving
 from testkit.objects.builders import NOW
@@ -29,6 +30,10 @@ def a_notification(reason: str = "Succeeded", message: str = "8 of 8, “all” 
     return Notification(id=identity, state=NotifiedState.COMPLETE, reason=reason, message=message, at=AT)
 
 
+def ended() -> None:
+    """Nobody waits for it."""
+
+
 def delivered(folder: Path, *reasons: str, clock: Callable[[], float], patience: float = 10.0) -> list[str]:
     """The outcomes of an attempt for each of these."""
     events = [a_notification(reason) for reason in reasons or ("Succeeded",)]
@@ -37,7 +42,7 @@ def delivered(folder: Path, *reasons: str, clock: Callable[[], float], patience:
         webhook = Webhook(folder, clock, patience)
         async with working(webhook):
             for each in events:
-                webhook.offer(each.id, cloud_event(BATCH, each))
+                webhook.offer(each.id, cloud_event(BATCH, each), ended)
             found = await attempted(webhook, (each.id for each in events))
         return [found[each.id] for each in events]
 
@@ -163,17 +168,65 @@ def test_what_is_offered_twice_is_reported_once_until_its_outcome_is_recorded(
         async with delivering(folder, clock) as webhook:
             assert webhook is not None
             for _ in range(3):
-                webhook.offer(each.id, cloud_event(BATCH, each))
+                webhook.offer(each.id, cloud_event(BATCH, each), ended)
             await attempted(webhook, [each.id])
-            webhook.offer(each.id, cloud_event(BATCH, each))
+            webhook.offer(each.id, cloud_event(BATCH, each), ended)
             webhook.recorded([each.id])
-            webhook.offer(each.id, cloud_event(BATCH, each))
+            webhook.offer(each.id, cloud_event(BATCH, each), ended)
             await attempted(webhook, [each.id])
 
     with receiving() as receiver:
         asyncio.run(deliver(receiver.folder(tmp_path)))
     assert len(receiver.requests) == 2
     assert receiver.requests[0][1] == receiver.requests[1][1], "the same bytes in every attempt"
+
+
+def test_who_offers_hears_that_the_outcome_is_there(tmp_path: Path, clock: Callable[[], float]) -> None:
+    each, heard = a_notification(), list[dict[str, str]]()
+
+    async def deliver(folder: Path) -> None:
+        async with delivering(folder, clock) as webhook:
+            assert webhook is not None
+            webhook.offer(
+                each.id, cloud_event(BATCH, each), lambda: heard.append(webhook.problems([each.id]))
+            )
+            await attempted(webhook, [each.id])
+
+    with receiving([500]) as receiver:
+        asyncio.run(deliver(receiver.folder(tmp_path)))
+    assert heard == [{each.id: "HTTP 500"}]
+
+
+def test_what_is_forgotten_is_not_sent_and_leaves_no_outcome(
+    tmp_path: Path, clock: Callable[[], float]
+) -> None:
+    under_way = [a_notification(f"A{number}") for number in range(CONNECTIONS)]
+    waiting, last, heard = a_notification("B"), a_notification("C"), list[str]()
+
+    async def deliver(webhook: Webhook, receiver: Receiver) -> None:
+        for each in (*under_way, waiting):
+            webhook.offer(each.id, cloud_event(BATCH, each), partial(heard.append, each.id))
+        await asyncio.to_thread(receiver.came, CONNECTIONS)
+        assert {*webhook.sending} == {each.id for each in under_way}
+        webhook.forget([under_way[0].id, waiting.id])
+        webhook.offer(last.id, cloud_event(BATCH, last), partial(heard.append, last.id))
+        receiver.held.set()
+        await attempted(webhook, [last.id, *(each.id for each in under_way[1:])])
+        assert webhook.problems([under_way[0].id, waiting.id]) == {}
+        webhook.forget([last.id])
+        assert webhook.problems([last.id]) == {}
+
+    async def live(receiver: Receiver) -> None:
+        async with delivering(receiver.folder(tmp_path), clock) as webhook:
+            assert webhook is not None
+            await deliver(webhook, receiver)
+
+    with receiving() as receiver:
+        receiver.held.clear()
+        asyncio.run(live(receiver))
+    reasons = sorted(reason for _, _, reason in receiver.summaries)
+    assert reasons == [*(each.reason for each in under_way), "C"]
+    assert sorted(heard) == sorted([last.id, *(each.id for each in under_way[1:])])
 
 
 def test_where_none_is_configured_nobody_is_reported() -> None:
