@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 from importlib.resources import files
 from typing import Final
 
-from fastapi import FastAPI, Request
+from fastapi import Depends, FastAPI, Request
 from fastapi.openapi.utils import get_openapi
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute
@@ -15,6 +15,7 @@ from starlette.types import ASGIApp
 from ingest_reader import problems
 from ingest_reader.agents.server import agents_server, http_routes
 from ingest_reader.api import routes
+from ingest_reader.api.asking import known_only
 from ingest_reader.corpus import Corpus
 from ingest_reader.guard import Access, Guard
 from ingest_reader.pages import routes as pages
@@ -60,11 +61,12 @@ def application(corpus: Corpus, access: Access, prefix: str = "") -> ASGIApp:
         title=app.title,
         version=app.version,
         routes=routes.router.routes,
-        description="What a corpus of recordings says, by whom and when. Read only.",
+        description="What a corpus of recordings says, by whom and when. Read only. "
+        "A query parameter that a route does not have is refused (422).",
         servers=[{"url": prefix}] if prefix else None,
     )
 
-    @app.get(OPENAPI_PATH, include_in_schema=False)
+    @app.get(OPENAPI_PATH, include_in_schema=False, dependencies=[Depends(known_only)])
     def openapi() -> JSONResponse:
         return JSONResponse(schema)
 

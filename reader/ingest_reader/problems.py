@@ -91,7 +91,7 @@ def problem_of(error: Exception) -> Problem:
 def _bad_parameters(error: RequestValidationError) -> Problem:
     """Which parameters, and what is wrong with each; without the values, which may be a megabyte."""
     wrong = [
-        {"name": str(each["loc"][-1]), "in": str(each["loc"][0]), "reason": str(each["msg"])}
+        {"name": quoted(str(each["loc"][-1])), "in": str(each["loc"][0]), "reason": str(each["msg"])}
         for each in error.errors()
     ]
     said = "; ".join(f"{each['name']}: {each['reason']}" for each in wrong)

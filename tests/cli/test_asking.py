@@ -8,19 +8,22 @@ import subprocess
 import sys
 from contextlib import ExitStack
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 from typer.testing import CliRunner
 
+from ingest_reader.retrievers.asking import FILTERS
 from ingest_worker.store.connect import connect
-from ingestctl.asking.question import NoAnswerError, Question
+from ingestctl.asking.question import NoAnswerError, Question, asked_of, parameters
 from ingestctl.asking.running import FILE, Running, announced, program_key, running, store_key
 from ingestctl.commands import app
 from testkit.models.demo_set import models
 from tests.cli.test_search import talks
 from tests.reader.listening import listening
+from tests.support.answering import NO_READERS, PROBLEM, answering
 from tests.worker.store.makers import a_recording, content, store
 
 __all__ = ["talks"]  # a fixture
@@ -227,10 +230,50 @@ def test_a_reader_that_stopped_answering_is_no_error_unless_it_was_named(
         asked(tmp_path, database, "bridge", "--words", "--reader", "http://127.0.0.1:1")
 
 
-@pytest.mark.parametrize("address", ["ftp://x", "localhost:8300", "http://"])
-def test_an_address_that_is_none_is_refused(tmp_path: Path, address: str) -> None:
-    with pytest.raises(NoAnswerError, match="is no address of a reader, such as"):
+@pytest.mark.parametrize(
+    "address",
+    ["ftp://x", "localhost:8300", "http://", "http://[::1", "http://h:99999", "http://h:port", "http://ho st",
+     "http://localhost:83000", "http://[::1:8300", "http://who:geheim@[::1:8300",
+     "http://user:gehe/im@host", "user:geheim@host"],
+)  # fmt: skip
+def test_an_address_that_is_none_is_refused_without_its_password(tmp_path: Path, address: str) -> None:
+    with pytest.raises(NoAnswerError, match="is no address of a reader, such as") as refused:
         asked(tmp_path, DSN, "bridge", "--reader", address)
+    assert "gehe" not in str(refused.value)
+
+
+@pytest.mark.parametrize(("status", "kind", "body"), NO_READERS)
+def test_what_is_no_reader_is_said_to_be_none(status: int, kind: str, body: bytes) -> None:
+    with answering(status, kind, body) as address:
+        named = address.replace("//", "//user:geheim@")
+        with pytest.raises(NoAnswerError) as refused:
+            asked_of(named, Question("bridge"))
+    said = f"what answers at {address} is no reader, or none is behind it (HTTP {status})"
+    assert str(refused.value) == said
+
+
+def test_what_a_reader_refuses_is_repeated_in_its_words() -> None:
+    body = b'{"detail": "limit: too\\u001b[2J many"}'
+    with answering(422, PROBLEM, body) as address, pytest.raises(NoAnswerError) as refused:
+        asked_of(address, Question("bridge"))
+    assert str(refused.value) == f"the reader at {address} answered 422: limit: too[2J many"
+
+
+@pytest.mark.parametrize(
+    ("text", "token"),
+    [("bridge \ud800", None), ("bridge", "t\u20acken"), ("bridge", "t0ken\nof two lines")],
+    ids=["question", "token", "lines"],
+)
+def test_what_cannot_be_sent_is_said_without_the_token(text: str, token: str | None) -> None:
+    with pytest.raises(NoAnswerError, match="characters that cannot be sent") as refused:
+        asked_of("http://127.0.0.1:1", Question(text), token)
+    assert "ken" not in str(refused.value).replace("token", "")
+
+
+def test_a_question_is_asked_with_parameters_that_a_reader_has() -> None:
+    day = date(2025, 1, 31)
+    whole = Question("q", 3, "ann", "r", "c", "b", "en", day, day, 1.0, 2.0, words_only=True)
+    assert set(parameters(whole)) == {"q", "limit", *FILTERS}
 
 
 def test_a_question_to_a_reader_imports_nothing_that_the_reader_has_for_it() -> None:
@@ -241,3 +284,17 @@ def test_a_question_to_a_reader_imports_nothing_that_the_reader_has_for_it() -> 
     )
     done = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_an_address_of_ipv6_without_a_port_is_that_host(monkeypatch: pytest.MonkeyPatch) -> None:
+    tried: list[tuple[str, int]] = []
+
+    def connect_to(place: tuple[str, int], *_: object) -> None:
+        tried.append(place)
+        raise ConnectionRefusedError
+
+    monkeypatch.setattr("socket.create_connection", connect_to)
+    for address in ("http://[::1]", "https://[::1]/corpus"):
+        with pytest.raises(NoAnswerError, match="gave no answer: ConnectionRefusedError"):
+            asked_of(address, Question("bridge"))
+    assert tried == [("::1", 80), ("::1", 443)]

@@ -142,6 +142,20 @@ def test_a_bad_parameter_is_named(client: TestClient, path: str) -> None:
         assert problem(told, 422, "bad-parameters")["parameters"][0]["name"]
 
 
+def test_a_parameter_that_a_route_does_not_have_is_refused_with_those_it_has(client: TestClient) -> None:
+    """A misspelt filter would widen the answer without a word."""
+    paths = ok(client, "/openapi.json")["paths"]
+    for path, route in {**paths, "/api/v1/openapi.json": {"get": {"parameters": []}}}.items():
+        known = [each["name"] for each in route["get"]["parameters"] if each["in"] == "query"]
+        place = path.replace("{form}", "vtt").replace("{recording}", TALK).replace("{speaker}", "ann")
+        answer = client.get(place.replace("{batch}", "media%2Ftalks"), params={"speker": "ann"})
+        (named,) = problem(answer, 422, "bad-parameters")["parameters"]
+        assert (named["name"], named["in"]) == ("speker", "query"), path
+        assert named["reason"] == f"no such parameter; there are {', '.join(known) or 'none here'}", path
+    assert "speker: no such parameter" in client.get("/api/v1/search?q=bees&speker=ann").json()["detail"]
+    assert problem(client.get("/api/v1/search?" + "y" * 12_000), 422, "bad-parameters")
+
+
 @pytest.mark.parametrize(
     "cursor", ["x", "!!!", "W10", "WyJhIiwxXQ", "bnVsbA", "W1siYSJdLCJiIl0", "WyJub3doZW4iLCJhIl0", "é"]
 )

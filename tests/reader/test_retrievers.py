@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 from langchain_core.documents import Document
 from llama_index.core.schema import NodeWithScore
@@ -12,16 +13,15 @@ from pydantic import SecretStr
 
 from ingest_reader.guard import Access
 from ingest_reader.retrievers.asking import (
+    FILTERS,
     QuestionRefusedError,
     Reader,
     ReaderDeniedError,
-    ReaderUnavailableError,
     ReaderUnreachableError,
 )
 from ingest_reader.retrievers.langchain import CorpusRetriever as ForLangChain
 from ingest_reader.retrievers.llama_index import CorpusNodeRetriever as ForLlamaIndex
 from testkit.cluster.program import free_port
-from testkit.cluster.receiver import receiving
 from tests.reader.conftest import TALK
 from tests.reader.listening import listening
 
@@ -112,6 +112,11 @@ def test_a_retriever_is_thin(name: str) -> None:
     assert len((FOLDER / f"{name}.py").read_text(encoding="utf-8").splitlines()) < 80
 
 
-def test_a_server_that_is_no_reader_is_not_believed() -> None:
-    with receiving() as receiver, pytest.raises(ReaderUnavailableError):
-        Reader(receiver.url.rpartition("/hooks")[0]).search("bees")
+def test_every_filter_is_one_that_the_reader_has(address: str) -> None:
+    schema = httpx.get(f"{address}/api/v1/openapi.json", headers={"authorization": f"Bearer {TOKEN}"}).json()
+    known = {each["name"] for each in schema["paths"]["/api/v1/search"]["get"]["parameters"]}
+    assert set(FILTERS) == known - {"q", "limit"}
+    found = Reader(address, TOKEN, filters={"words": "true", "longest": "4000", "shortest": "1"}).search(
+        "bees"
+    )
+    assert {each["similarity"] for each in found} == {None}, "by words alone"

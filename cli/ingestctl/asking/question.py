@@ -4,14 +4,36 @@ import json
 from dataclasses import dataclass
 from datetime import date
 from http import HTTPStatus
-from http.client import HTTPConnection, HTTPException, HTTPSConnection
+from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection, InvalidURL
 from typing import Any, Final
 from urllib.parse import urlencode, urlsplit
+
+from ingest_contract.text import said, without_credentials
 
 MOST_READER_PASSAGES: Final = 100
 """Passages that a reader gives at once (`/api/v1/search`)."""
 PATIENCE_SECONDS: Final = 30.0
 """A reader gives up a statement after 15 (`store/reading/pool.py`), and loads its text model once."""
+
+PROBLEM: Final = "application/problem+json"
+"""How a reader answers what it refuses (RFC 9457)."""
+SHOWN: Final = (
+    "recording",
+    "title",
+    "speaker",
+    "time",
+    "link",
+    "score",
+    "similarity",
+    "word_score",
+    "transcript_source",
+    "snippet",
+    "folded",
+)
+"""What people see of a hit: an answer without it is no reader's."""
+
+
+_KINDS: Final[dict[str, type[HTTPConnection]]] = {"http": HTTPConnection, "https": HTTPSConnection}
 
 
 class NoAnswerError(Exception):
@@ -65,29 +87,58 @@ class FoundHits:
 
 def asked_of(address: str, question: Question, token: str | None = None) -> FoundHits:
     """A reader's answer. Raises `NoAnswerError`."""
-    parts = urlsplit(address)
-    kind = HTTPSConnection if parts.scheme == "https" else HTTPConnection
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
-        raise NoAnswerError(f"{address!r} is no address of a reader, such as http://127.0.0.1:8300")
-    path = f"{parts.path.rstrip('/')}/api/v1/search?{urlencode(_query(question))}"
+    connection, base = _way_to(address)
+    place = without_credentials(address)
+    reader = f"the reader at {place}"
     headers = {"accept": "application/json"} | ({"authorization": f"Bearer {token}"} if token else {})
-    # No proxy is asked: the address is this machine's, or one that the user named.
-    connection = kind(parts.hostname, parts.port, timeout=PATIENCE_SECONDS)
     try:
+        path = f"{base}/api/v1/search?{urlencode(parameters(question))}"
         connection.request("GET", path, headers=headers)
-        answer = connection.getresponse()
-        body = json.loads(answer.read())
-        if answer.status != HTTPStatus.OK:
-            raise NoAnswerError(f"the reader at {address} answered {answer.status}: {body['detail']}")
-        return FoundHits(body["items"], tuple(body["notes"]), f"the reader at {address}")
-    except (OSError, HTTPException, ValueError, KeyError, TypeError) as error:
-        said = str(error) or type(error).__name__
-        raise NoAnswerError(f"the reader at {address} gave no answer: {said}") from error
+        return _found(connection.getresponse(), place)
+    except (OSError, HTTPException) as error:
+        said_of_it = str(error) or type(error).__name__
+        raise NoAnswerError(f"{reader} gave no answer: {said_of_it}") from error
+    except ValueError:  # its text may have the token
+        wrong = "the address, the question or the token has characters that cannot be sent"
+        raise NoAnswerError(f"{reader} was not asked: {wrong}") from None
     finally:
         connection.close()
 
 
-def _query(question: Question) -> dict[str, str]:
+def _way_to(address: str) -> tuple[HTTPConnection, str]:
+    """(a connection that is not open yet, the path below which a reader is). No proxy is asked: the address
+    is this machine's, or one that the user named. Raises `NoAnswerError`."""
+    try:
+        parts = urlsplit(address)
+        kind = _KINDS.get(parts.scheme)
+        if kind is not None and parts.hostname:
+            port = parts.port or kind.default_port  # of `::1` alone http.client would make a host and a port
+            return kind(parts.hostname, port, timeout=PATIENCE_SECONDS), parts.path.rstrip("/")
+    except (ValueError, InvalidURL):
+        pass
+    given = without_credentials(address.rpartition("@")[2])
+    raise NoAnswerError(f"{given!r} is no address of a reader, such as http://127.0.0.1:8300")
+
+
+def _found(answer: HTTPResponse, place: str) -> FoundHits:
+    """What an answer says, if it is a reader's: many things answer at an address. Raises `NoAnswerError`."""
+    try:
+        body = json.loads(answer.read())
+        if answer.status == HTTPStatus.OK:
+            hits = [{**each, **{name: each[name] for name in SHOWN}} for each in body["items"]]
+            return FoundHits(hits, tuple(map(str, body["notes"])), f"the reader at {place}")
+        detail = said(str(body["detail"]))
+    except (ValueError, LookupError, TypeError, RecursionError):
+        detail = None
+    if detail is None or answer.headers.get_content_type() != PROBLEM:
+        raise NoAnswerError(
+            f"what answers at {place} is no reader, or none is behind it (HTTP {answer.status})"
+        )
+    raise NoAnswerError(f"the reader at {place} answered {answer.status}: {detail}")
+
+
+def parameters(question: Question) -> dict[str, str]:
+    """Of `/api/v1/search`."""
     given = {
         "q": question.text,
         "limit": question.limit,

@@ -4,6 +4,8 @@ from datetime import date
 from typing import Annotated, Final
 
 from fastapi import Depends, Path, Query, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
 from pydantic import AfterValidator
 
 from ingest_reader.corpus import Corpus
@@ -31,6 +33,19 @@ Named = Annotated[str, Path(max_length=MAX_TEXT_CHARACTERS), AfterValidator(stor
 """An id or a name in the path, percent-encoded; it may contain slashes."""
 Limit = Annotated[int, Query(ge=1, le=MAX_PAGE_ENTRIES)]
 Seconds = Annotated[float, Query(ge=0, le=1e7, allow_inf_nan=False)]
+
+
+def known_only(request: Request) -> None:
+    """Refuses a query parameter that the route has not: a misspelt filter would widen the answer without a
+    word. Raises `RequestValidationError`, which names those there are."""
+    route = request.scope["route"]
+    assert isinstance(route, APIRoute)  # noqa: S101  FastAPI puts it there before a dependency is asked
+    known = [each.alias for each in route.dependant.query_params]
+    unknown = next((name for name in request.query_params if name not in known), None)
+    if unknown is not None:
+        there_are = ", ".join(known) or "none here"
+        said = f"no such parameter; there are {there_are}"
+        raise RequestValidationError([{"type": "extra_forbidden", "loc": ("query", unknown), "msg": said}])
 
 
 def corpus_of(request: Request) -> Corpus:

@@ -3,10 +3,10 @@ so they run in threads."""
 
 from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Depends, Query
 from starlette.responses import Response
 
-from ingest_reader.api.asking import Day, FromCorpus, Limit, Maybe, Named, Seconds, Text
+from ingest_reader.api.asking import Day, FromCorpus, Limit, Maybe, Named, Seconds, Text, known_only
 from ingest_reader.api.found import FoundAnswer
 from ingest_reader.api.values import (
     AppearanceValue,
@@ -47,7 +47,7 @@ MEDIA_TYPES: Final = {
     Format.RTTM: "text/plain",
 }
 
-router = APIRouter(prefix=PREFIX, responses=PROBLEMS)
+router = APIRouter(prefix=PREFIX, responses=PROBLEMS, dependencies=[Depends(known_only)])
 
 
 @router.get("/search", summary="Passages that answer a question")

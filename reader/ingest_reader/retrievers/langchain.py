@@ -17,14 +17,14 @@ class CorpusRetriever(BaseRetriever):
     Raises `ingest_reader.retrievers.asking.ReaderError`.
     """
 
-    url: str = DEFAULT_URL
-    """Of a running reader."""
+    url: str = Field(default=DEFAULT_URL, repr=False)
+    """Of a running reader. It may have a user and a password."""
     token: SecretStr | None = None
     """What it asks for, if it does."""
     k: int = Field(default=4, ge=1, le=100)
     """Passages at most."""
     filters: dict[str, str] = Field(default_factory=dict)
-    """`speaker`, `since`, `until`, `recording`, `channel`, `batch`, `language`."""
+    """By names of `ingest_reader.retrievers.asking.FILTERS`."""
 
     @override
     def _get_relevant_documents(
