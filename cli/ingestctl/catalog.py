@@ -20,18 +20,24 @@ from ingestctl.place import Workplace
 def reading(place: Workplace) -> Iterator[Connection]:
     """A connection to a store that fits this program. Raises `StageError` with the next step if there is no
     store, or one that does not fit."""
-    if place.dsn is None and not (place.home / "postgres" / "data" / "PG_VERSION").exists():
-        said = (
-            f"Nothing is stored in {place.home} yet. Next: "
-            "`ingestctl run batch.yaml`, or name another store with --dsn or --home."
-        )
-        raise StageError(Reason.DATABASE_UNAVAILABLE, said)
+    require_store(place)
     with place.store() as dsn:
         if place.dsn is None:
             migrate(dsn)
         with connect(dsn, application="ingestctl") as connection:
             require_schema(connection)
             yield connection
+
+
+def require_store(place: Workplace) -> None:
+    """Refuse a workplace without a store, with the command that makes one.
+    Raises `StageError(DATABASE_UNAVAILABLE)`."""
+    if not place.has_store:
+        said = (
+            f"Nothing is stored in {place.home} yet. Next: "
+            "`ingestctl run batch.yaml`, or name another store with --dsn or --home."
+        )
+        raise StageError(Reason.DATABASE_UNAVAILABLE, said)
 
 
 def require_schema(connection: Connection) -> None:

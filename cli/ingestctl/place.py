@@ -51,6 +51,11 @@ class Workplace:
         shared = os.environ.get("INGEST_MODELS")
         return Path(shared).expanduser().resolve() if shared else self.home / "models"
 
+    @property
+    def has_store(self) -> bool:
+        """Whether there is one to read: it was named, or something was stored here before."""
+        return self.dsn is not None or (self.home / "postgres" / "data" / "PG_VERSION").exists()
+
     @contextmanager
     def store(self) -> Iterator[str]:
         """The store's DSN; the embedded Postgres is started before and stopped after."""

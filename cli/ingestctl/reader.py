@@ -7,16 +7,14 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
-from ingest_contract.failures import Reason
 from ingest_reader.corpus import Corpus
 from ingest_reader.questions import TextModels, embedding
-from ingest_worker.errors import StageError
 from ingest_worker.store.reading.pool import ReadingPool, writable
 from ingest_worker.store.roles import create_roles
 from ingest_worker.store.schema import migrate
 from ingestctl.asking.running import Running, program_key, store_key
 from ingestctl.asking.running import announced as announcement
-from ingestctl.catalog import require_schema
+from ingestctl.catalog import require_schema, require_store
 from ingestctl.consoles import people
 from ingestctl.place import Workplace
 from ingestctl.search import set_name_of
@@ -29,12 +27,7 @@ def opened(place: Workplace, model_set: str | None = None, model: str | None = N
     Raises:
         StageError: there is no store, or one that does not fit this program.
     """
-    if place.dsn is None and not (place.home / "postgres" / "data" / "PG_VERSION").exists():
-        said = (
-            f"Nothing is stored in {place.home} yet. Next: "
-            "`ingestctl run batch.yaml`, or name another store with --dsn or --home."
-        )
-        raise StageError(Reason.DATABASE_UNAVAILABLE, said)
+    require_store(place)
     with place.store() as dsn:
         if place.dsn is None:  # the embedded store is the command's own
             migrate(dsn)

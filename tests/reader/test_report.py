@@ -1,6 +1,7 @@
 """The report of a batch: one file that asks nobody for anything, made of the status and of the store."""
 
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from typing_extensions import override
 
 from ingest_contract.cost import CostStatus
 from ingest_contract.failures import FAILURES, Reason
-from ingest_reader.pages.report import Ended, Facts, report
+from ingest_reader.pages.report import Ended, Facts, Stored, report
 from ingest_worker.store.connect import connect
 from ingest_worker.store.reading.heard import SpeakersAsked, heard_speakers
 from ingest_worker.store.reading.progress import RunsAsked, shown_runs
@@ -71,12 +72,26 @@ def test_with_a_store_runs_and_speakers_of_this_batch_are_in_it(corpus_database:
     assert "RTF over time" in text
     assert "ep 1" not in text, "another batch's"
 
+    assert "the store has" not in text, "all of it is here"
+
+
+@pytest.mark.postgres
+def test_where_the_store_has_more_than_is_shown_the_report_says_so(corpus_database: str) -> None:
+    facts = of_store(corpus_database, "media/talks")
+    assert facts.stored is not None
+    text = report(replace(facts, stored=replace(facts.stored, more_runs=True)))
+    assert "are the latest 1 of this batch: the store has earlier ones" in text
+    assert "who speak most" not in text
+    text = report(replace(facts, stored=replace(facts.stored, more_speakers=True)))
+    assert "The 2 of this batch who speak most: the store has more." in text
+    assert "are the latest" not in text
+
 
 def of_store(database: str, batch: str) -> Facts:
     with connect(database, application="tests") as connection:
         runs, _ = shown_runs(connection, RunsAsked(50, batch=batch))
         speakers, _ = heard_speakers(connection, SpeakersAsked(50, batch=batch))
-    return Facts(batch, "2026-01-31 12:00 UTC", STATUS, ENDED, runs, speakers)
+    return Facts(batch, "2026-01-31 12:00 UTC", STATUS, ENDED, Stored(runs, speakers))
 
 
 @pytest.mark.postgres

@@ -32,6 +32,11 @@ class Where:
     everywhere: bool = False
     """Every namespace."""
 
+    @property
+    def is_here(self) -> bool:
+        """Whether it is this machine."""
+        return not self.cluster and self.context is None and self.kubeconfig is None
+
     @classmethod
     def is_plugin(cls, context: typer.Context) -> bool:
         """Whether kubectl runs the command."""
@@ -41,7 +46,7 @@ class Where:
 @asynccontextmanager
 async def opened(where: Where) -> AsyncIterator[Batches]:
     """The place's batches. Raises `KubeconfigError`."""
-    if not where.cluster and where.context is None and where.kubeconfig is None:
+    if where.is_here:
         home = Workplace.of(where.home, None).home
         yield Here(home, None if where.everywhere else where.namespace)
         return

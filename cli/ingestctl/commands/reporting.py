@@ -8,9 +8,9 @@ from typing import Annotated, Final
 import typer
 
 from ingest_contract.status import IngestBatchStatus
-from ingest_reader.pages.report import Ended, Facts, report
-from ingest_worker.store.reading.heard import SpeakersAsked, SpeakerSums, heard_speakers
-from ingest_worker.store.reading.progress import RunsAsked, ShownRun, shown_runs
+from ingest_reader.pages.report import Ended, Facts, Stored, report
+from ingest_worker.store.reading.heard import SpeakersAsked, heard_speakers
+from ingest_worker.store.reading.progress import RunsAsked, shown_runs
 from ingestctl.backends.choice import Where, on
 from ingestctl.backends.port import Batches, Found
 from ingestctl.catalog import reading
@@ -27,8 +27,6 @@ SHOWN_RUNS: Final = 2_000
 
 SHOWN_VOICES: Final = 50
 """Who speaks most."""
-
-Heard = tuple[tuple[ShownRun, ...], tuple[SpeakerSums, ...]]
 
 
 @app.command(
@@ -53,11 +51,9 @@ def report_batch(  # noqa: PLR0913  the options of a command are its parameters
 
     The file asks nobody for anything; it can be mailed, printed and kept. Of a cluster's batch, runs and
     speakers are in it if --dsn names the store. Exit code 0 once it is written; 1 if the cluster or the store
-    refuses; 2 if there is no such batch.
+    refuses; 2 if there is no such batch, or the file cannot be written.
     """
-    is_cluster = cluster or Where.is_plugin(of)
-    where = Where(namespace, context, kubeconfig, is_cluster, home)
-    is_here = not (is_cluster or context or kubeconfig)
+    where = Where(namespace, context, kubeconfig, cluster or Where.is_plugin(of), home)
 
     async def story(batches: Batches) -> Found:
         return await batches.get(name)
@@ -66,20 +62,27 @@ def report_batch(  # noqa: PLR0913  the options of a command are its parameters
     status = batch_of(found).status or IngestBatchStatus()
     full = f"{found.namespace}/{found.name}"
     place = Workplace.of(home, dsn)
-    has_store = bool(dsn) or (is_here and (place.home / "postgres" / "data" / "PG_VERSION").exists())
-    runs, speakers = _heard(place, full) if has_store else (None, ())
+    asks_store = place.has_store and (place.dsn is not None or where.is_here)
     moment = datetime.fromtimestamp(time.time(), UTC)
-    facts = Facts(full, f"{moment:%Y-%m-%d %H:%M} UTC", status, _ended(status), runs, speakers)
+    stored = _stored(place, full, status.trace_id) if asks_store else None
+    facts = Facts(full, f"{moment:%Y-%m-%d %H:%M} UTC", status, _ended(status), stored)
     path = to or Path(f"{found.name}-report.html")
-    path.write_text(report(facts), encoding="utf-8")
+    try:
+        path.write_text(report(facts), encoding="utf-8")
+    except OSError as error:
+        raise typer.BadParameter(f"{path} cannot be written: {error.strerror}", param_hint="--to") from error
     people().print(f"wrote {path}", soft_wrap=True)
 
 
-def _heard(place: Workplace, batch: str) -> Heard:
+def _stored(place: Workplace, batch: str, trace_id: str | None) -> Stored:
+    """What the store has of this life of a batch: an earlier one of the same name counts only if the status
+    cannot tell them apart."""
+    runs_asked = RunsAsked(SHOWN_RUNS, batch=batch, trace_id=trace_id)
+    speakers_asked = SpeakersAsked(SHOWN_VOICES, batch=batch, trace_id=trace_id)
     with reading(place) as connection:
-        runs, _ = shown_runs(connection, RunsAsked(SHOWN_RUNS, batch=batch))
-        speakers, _ = heard_speakers(connection, SpeakersAsked(SHOWN_VOICES, batch=batch))
-    return runs, speakers
+        runs, more_runs = shown_runs(connection, runs_asked)
+        speakers, more_speakers = heard_speakers(connection, speakers_asked)
+    return Stored(runs, speakers, more_runs is not None, more_speakers is not None)
 
 
 def _ended(status: IngestBatchStatus) -> tuple[Ended, ...]:

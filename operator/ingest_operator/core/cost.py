@@ -10,11 +10,16 @@ DECIMALS = 4
 """Of amounts: a minute of media on a cheap GPU costs a few hundredths of a cent."""
 
 
+def amount(gpu_hour: str, gpu_seconds: float) -> float:
+    """What GPUs cost that were held so long, at the price of an hour; in its currency."""
+    return gpu_seconds / HOUR_SECONDS * float(gpu_hour)
+
+
 def cost_of(price: GpuPrice | None, totals: Totals) -> CostStatus | None:
     """By the profile's price; None where it says none, or no GPU was held."""
     if price is None or not totals.gpu_seconds:
         return None
-    total = totals.gpu_seconds / HOUR_SECONDS * float(price.gpu_hour)
+    total = amount(price.gpu_hour, totals.gpu_seconds)
     hours = totals.media_seconds / HOUR_SECONDS
     return CostStatus(
         currency=price.currency,

@@ -30,6 +30,20 @@ class Ended:
 
 
 @dataclass(frozen=True, slots=True)
+class Stored:
+    """What the store has of the batch."""
+
+    runs: tuple[ShownRun, ...]
+    """The latest first."""
+    speakers: tuple[SpeakerSums, ...]
+    """Who speaks most first."""
+    more_runs: bool = False
+    """The store has earlier ones too."""
+    more_speakers: bool = False
+    """The store has others, who speak less."""
+
+
+@dataclass(frozen=True, slots=True)
 class Facts:
     """All that a report is made of."""
 
@@ -39,28 +53,28 @@ class Facts:
     """For people."""
     status: IngestBatchStatus
     ended: tuple[Ended, ...]
-    runs: tuple[ShownRun, ...] | None
-    """Of the store, the latest first; None where no store was asked."""
-    speakers: tuple[SpeakerSums, ...] = ()
+    stored: Stored | None
+    """None where no store was asked."""
 
 
 def report(facts: Facts) -> str:
     """The file's text."""
-    runs = facts.runs or ()
+    stored = facts.stored or Stored((), ())
     return (
         environment()
         .get_template("report.html")
         .render(
             facts=facts,
+            stored=facts.stored,
             status=facts.status,
             css=Markup(files("ingest_reader.pages").joinpath("static/reader.css").read_text("utf-8")),  # noqa: S704 -- ours
             policy=REPORT_POLICY,
             outcomes=_outcomes(facts.status),
-            over_time=plots.over_time(runs),
-            by_length=plots.by_length(runs),
+            over_time=plots.over_time(stored.runs),
+            by_length=plots.by_length(stored.runs),
             stages=_stages(facts.status),
             rates=_rates(facts.status),
-            speakers=plots.bars([(each.speaker, each.seconds) for each in facts.speakers]),
+            speakers=plots.bars([(each.speaker, each.seconds) for each in stored.speakers]),
         )
     )
 

@@ -6,7 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from ingest_contract.cost import GpuPrice
-from ingest_operator.core.cost import cost_of
+from ingest_operator.core.cost import amount, cost_of
 from ingest_operator.core.ledger import Ledger
 from ingest_operator.core.totals import Totals
 from ingest_operator.kube.telemetry.metrics import Metrics
@@ -21,6 +21,11 @@ def test_gpu_hours_at_their_price_are_the_total_and_an_hour_of_media_has_its_sha
     assert found is not None
     assert (found.total, found.media_hour) == ("4.98", "0.498")
     assert (found.gpu_hour, found.currency) == ("2.49", "EUR")
+
+
+def test_an_amount_is_the_hours_at_the_price_of_one() -> None:
+    assert amount("2.49", 5400.0) == pytest.approx(3.735)
+    assert amount("2.49", 0.0) == 0.0
 
 
 def test_what_failed_costs_too_and_without_media_there_is_no_price_of_an_hour() -> None:

@@ -19,6 +19,7 @@ from ingest_contract.failures import Reason
 from ingest_contract.profile_status import IngestProfileStatus, RetentionStatus
 from ingest_contract.receipt import Receipt
 from ingest_contract.status import RTF_BUCKETS, IngestBatchStatus
+from ingest_operator.core.cost import amount
 from ingest_operator.core.memory_ladder import LAST_RUNG
 from ingest_operator.core.outcome import Run, outcome_of
 from ingest_operator.core.phases import Phase
@@ -186,7 +187,7 @@ class Metrics:
     def paid(self, status: IngestBatchStatus, run: Run) -> None:
         """The end of a run was recorded by this status; call this once per run."""
         if status.cost is not None:
-            self._cost.labels(status.cost.currency).inc(run.gpu_seconds / 3600 * float(status.cost.gpu_hour))
+            self._cost.labels(status.cost.currency).inc(amount(status.cost.gpu_hour, run.gpu_seconds))
 
     def forgotten(self, namespace: str, name: str) -> None:
         """A batch is gone."""

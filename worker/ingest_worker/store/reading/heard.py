@@ -49,7 +49,8 @@ with spoken as (
   select s.label, s.name, s.run, s.speaker, s.seconds, r.id, r.title, r.url
     from ingest.shown_speaker s join ingest.shown_recording r on r.current_run = s.run
    where %(batch)s::text is null
-      or exists (select from ingest.shown_run b where b.id = s.run and b.batch = %(batch)s)
+      or exists (select from ingest.shown_run b where b.id = s.run and b.batch = %(batch)s
+                    and (%(trace_id)s::text is null or b.trace_id = %(trace_id)s))
 ), sums as (
   select label, bool_or(name is not null) as named, sum(seconds) as seconds, count(distinct id) as recordings
     from spoken group by label
@@ -90,6 +91,8 @@ class SpeakersAsked:
     """A part of the name, in any case."""
     batch: str | None = None
     """Only in what this batch ingested, `NAMESPACE/NAME`."""
+    trace_id: str | None = None
+    """Of the batch: only in what this life of it ingested, as in `RunsAsked`."""
 
 
 def heard_speakers(
@@ -101,6 +104,7 @@ def heard_speakers(
         "named": asked.named,
         "part": asked.part,
         "batch": asked.batch,
+        "trace_id": asked.trace_id,
         "after": after,
         "label": label,
         "limit": asked.limit + 1,

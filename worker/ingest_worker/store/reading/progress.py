@@ -76,6 +76,7 @@ select r.id, r.recording, v.title, r.batch, r.number, r.started_at, r.finished_a
        r.rtf, r.language, r.models, r.figures, r.pipeline_hash, r.superseded_at, r.transcript_source
   from ingest.shown_run r join ingest.shown_recording v on v.id = r.recording
  where (%(batch)s::text is null or r.batch = %(batch)s)
+   and (%(trace_id)s::text is null or r.trace_id = %(trace_id)s)
    and (%(recording)s::text is null or r.recording = %(recording)s)
    and (%(after)s::timestamptz is null or r.finished_at < %(after)s
         or (r.finished_at = %(after)s and r.id > %(id)s::uuid))
@@ -108,6 +109,8 @@ class RunsAsked:
     batch: str | None = None
     recording: str | None = None
     cursor: str | None = None
+    trace_id: str | None = None
+    """Only those of one life of the batch: what is deleted and applied anew has another."""
 
 
 def shown_runs(connection: Connection, asked: RunsAsked) -> tuple[tuple[ShownRun, ...], str | None]:
@@ -116,6 +119,7 @@ def shown_runs(connection: Connection, asked: RunsAsked) -> tuple[tuple[ShownRun
     values = {
         "batch": asked.batch,
         "recording": asked.recording,
+        "trace_id": asked.trace_id,
         "after": after,
         "id": str(_uuid(last)) if after else None,
         "limit": asked.limit + 1,
