@@ -1,6 +1,8 @@
-"""What who listens and who asks must see alike: which host is this machine's alone, and what a token is.
+"""What who listens and who asks must see alike: which host is this machine's alone, what a token is, and how
+a question is refused.
 
-Called by `serving` and by `ingestctl search`, whose start it must not slow down: imports no web framework.
+Called by `serving`, the retrievers and `ingestctl search`, whose start it must not slow down: imports no web
+framework.
 """
 
 from ipaddress import ip_address
@@ -8,6 +10,9 @@ from pathlib import Path
 from typing import Final
 
 SHORTEST_TOKEN_CHARACTERS: Final = 16
+
+PROBLEM: Final = "application/problem+json"
+"""The media type in which a reader says what it refuses (RFC 9457)."""
 
 
 class TokenError(ValueError):

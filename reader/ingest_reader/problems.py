@@ -17,11 +17,10 @@ from starlette.responses import Response
 from ingest_contract.failures import Reason
 from ingest_contract.text import legible
 from ingest_reader.corpus import QuestionError, UnknownError
+from ingest_reader.doors import PROBLEM
 from ingest_reader.pages.rendering import error_page, path_of
 from ingest_worker.errors import StageError
 from ingest_worker.store.reading.cursors import CursorError
-
-MEDIA_TYPE: Final = "application/problem+json"
 
 _log = logging.getLogger(__name__)
 
@@ -113,7 +112,7 @@ def answer(request: Request, error: Exception) -> Response:
     if problem.status is HTTPStatus.SERVICE_UNAVAILABLE:
         headers["retry-after"] = "10"
     if path_of(request).startswith(("/api/", "/mcp", "/healthz", "/readyz")):
-        return Response(json.dumps(problem.document()), int(problem.status), headers, MEDIA_TYPE)
+        return Response(json.dumps(problem.document()), int(problem.status), headers, PROBLEM)
     page = error_page(request, int(problem.status), problem.status.phrase, problem.detail)
     return Response(page, int(problem.status), headers, "text/html")
 

@@ -36,6 +36,14 @@ def notified(batch: OneBatch, kind: str = "Notified") -> tuple[str, str]:
     return found["status"], found["reason"]
 
 
+async def looked_at_twice(batch: OneBatch, webhook: Webhook) -> None:
+    """By one operator, before an attempt for all that is pending and after it."""
+    operator = batch.operator(webhook)
+    await seen(batch, operator)
+    await outcome(webhook, batch)
+    await seen(batch, operator)
+
+
 async def seen(batch: OneBatch, operator: BatchController) -> Requeue:
     again = await batch.reconcile(operator)
     batch.clock += 2

@@ -6,9 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from ingest_contract.order import IngestOrder, Item, Settings
-from ingest_contract.place import Place, Runtime
+from ingest_contract.place import Place
 from ingest_contract.profile import (
-    ComputeType,
     DiarizationProfile,
     EmbeddingProfile,
     FetchProfile,
@@ -27,6 +26,7 @@ from ingest_worker.pipeline import Found, Pipeline
 from ingest_worker.session import Session, named
 from ingest_worker.tools import Tools
 from tests.support.ports import Ear, Judge, Shelf, Studio, Writer
+from tests.support.worker import RUNTIME
 
 MODELS = Identities("tiny.en@1", "community-1@2", "text@1")
 
@@ -45,16 +45,7 @@ def order_in(folder: Path, duration_seconds: int | None = None) -> IngestOrder:
             segmentation=SegmentationProfile(),
             embedding=EmbeddingProfile(),
         ),
-        runtime=Runtime(
-            device="cpu",
-            compute_type=ComputeType.INT8,
-            threads=1,
-            transcription_batch=8,
-            diarization_batch=32,
-            embedding_batch_tokens=512,
-            together=True,
-            preload=True,
-        ),
+        runtime=RUNTIME.model_copy(update={"threads": 1, "embedding_batch_tokens": 512}),
         fetch=FetchProfile(),
         place=Place(
             models=str(folder), scratch=str(folder / "scratch"), receipt=str(folder / "receipt.json")

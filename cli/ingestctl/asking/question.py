@@ -9,14 +9,13 @@ from typing import Any, Final
 from urllib.parse import urlencode, urlsplit
 
 from ingest_contract.text import said, without_credentials
+from ingest_reader.doors import PROBLEM
 
 MOST_READER_PASSAGES: Final = 100
 """Passages that a reader gives at once (`/api/v1/search`)."""
 PATIENCE_SECONDS: Final = 30.0
 """A reader gives up a statement after 15 (`store/reading/pool.py`), and loads its text model once."""
 
-PROBLEM: Final = "application/problem+json"
-"""How a reader answers what it refuses (RFC 9457)."""
 SHOWN: Final = (
     "recording",
     "title",

@@ -18,6 +18,7 @@ from ingest_reader.api.values import (
     SpeakerValue,
 )
 from ingest_reader.corpus import Question, day_after
+from ingest_reader.doors import PROBLEM
 from ingest_reader.exports.document import document
 from ingest_reader.exports.formats import FORMATS, Format
 from ingest_worker.store.reading.heard import SpeakersAsked
@@ -30,7 +31,7 @@ PREFIX: Final = "/api/v1"
 
 _PROBLEM: Final[dict[str, Any]] = {
     "description": "A problem document (RFC 9457): `type`, `title`, `status`, `detail`.",
-    "content": {"application/problem+json": {"schema": {"type": "object"}}},
+    "content": {PROBLEM: {"schema": {"type": "object"}}},
 }
 PROBLEMS: Final[dict[int | str, dict[str, Any]]] = {
     400: _PROBLEM,

@@ -42,6 +42,7 @@ def environment() -> Environment:
         "web": web,
         "moment": moment,
         "pretty": pretty,
+        "rtf": rtf,
         "stretch": stretch,
     }
     made.globals |= {"sections": SECTIONS}
@@ -121,6 +122,11 @@ def stretch(text: str) -> str:
 def pretty(value: object) -> str:
     """A value as JSON, for people."""
     return json.dumps(value, indent=2, ensure_ascii=False)
+
+
+def rtf(rate: float | None) -> str:
+    """Seconds of work for a second of media: `0.124`; a dash where nothing was heard."""
+    return "–" if rate is None else f"{rate:.3f}"
 
 
 def length(seconds: float | None) -> str:

@@ -9,6 +9,7 @@ from typing import Any, Final
 import httpx
 
 from ingest_contract.text import said, without_credentials
+from ingest_reader.doors import PROBLEM
 
 DEFAULT_URL: Final = "http://127.0.0.1:8300"
 """Where `ingestctl serve` listens."""
@@ -46,9 +47,6 @@ FILTERS: Final = (
     "words",
 )
 """What narrows an answer: parameters of `/api/v1/search`, as docs/reader.md describes them."""
-
-_PROBLEM: Final = "application/problem+json"
-"""How a reader answers what it refuses (RFC 9457)."""
 
 
 class ReaderError(Exception):
@@ -144,7 +142,7 @@ class Reader:
             detail = said(str(body["detail"]))
         except (ValueError, LookupError, TypeError, RecursionError) as error:
             raise self._no_reader(answer) from error
-        if not answer.headers.get("content-type", "").startswith(_PROBLEM):
+        if not answer.headers.get("content-type", "").startswith(PROBLEM):
             raise self._no_reader(answer)
         if answer.status_code in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
             raise ReaderDeniedError(f"the reader lets nobody in without its token: {detail}")

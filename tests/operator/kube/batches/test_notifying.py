@@ -22,7 +22,7 @@ from ingest_operator.kube.watch.cache import Cache, key_of
 from testkit.cluster.memory_api import MemoryApi
 from testkit.cluster.one_batch import OneBatch
 from testkit.cluster.receiver import PATH, Receiver, attempted
-from tests.support.notified_batch import a_batch, notifications, notified, outcome, seen
+from tests.support.notified_batch import a_batch, looked_at_twice, notifications, notified, outcome, seen
 
 
 class DeathError(Exception):
@@ -92,10 +92,7 @@ def test_a_stalled_batch_and_one_of_which_little_can_be_read_are_reported_too(
     async def live() -> None:
         async with delivering(receiver.folder(tmp_path), time.time) as webhook:
             assert webhook is not None
-            operator = batch.operator(webhook)
-            await seen(batch, operator)
-            await outcome(webhook, batch)
-            await seen(batch, operator)
+            await looked_at_twice(batch, webhook)
 
     asyncio.run(live())
     assert [kind for _, kind, _ in receiver.summaries] == ["stalled"]
@@ -193,10 +190,7 @@ def test_a_profile_that_is_missing_is_reported_while_the_batch_waits(
     async def live() -> None:
         async with delivering(receiver.folder(tmp_path), time.time) as webhook:
             assert webhook is not None
-            operator = batch.operator(webhook)
-            await seen(batch, operator)
-            await outcome(webhook, batch)
-            await seen(batch, operator)
+            await looked_at_twice(batch, webhook)
 
     asyncio.run(live())
     assert [(kind, reason) for _, kind, reason in receiver.summaries] == [("stalled", "ProfileMissing")]

@@ -23,7 +23,7 @@ from testkit.cluster.one_batch import OWNER, OneBatch
 from testkit.cluster.receiver import Receiver
 from testkit.objects import kube_objects as kube
 from testkit.objects.builders import NOW
-from tests.support.notified_batch import a_batch, notifications, notified, outcome, seen
+from tests.support.notified_batch import a_batch, looked_at_twice, notifications, notified, outcome, seen
 
 
 def refused(said: str) -> RefusedError:
@@ -72,10 +72,7 @@ def test_where_a_webhook_is_taken_away_nothing_is_left_that_is_still_to_be_repor
     async def live() -> None:
         async with delivering(receiver.folder(tmp_path), time.time) as webhook:
             assert webhook is not None
-            operator = batch.operator(webhook)
-            await seen(batch, operator)
-            await outcome(webhook, batch)
-            await seen(batch, operator)
+            await looked_at_twice(batch, webhook)
         assert notified(batch) == ("False", "Retrying")
         await seen(batch, batch.operator())
 
