@@ -40,6 +40,9 @@ def main() -> int:
     parser.add_argument(
         "--prefix", default="", type=_prefix, help="the path below which people see it, as /corpus"
     )
+    parser.add_argument(
+        "--no-youtube", action="store_true", help="no frame of YouTube's on pages: times link to it"
+    )
     access = parser.add_mutually_exclusive_group(required=True)
     access.add_argument("--token-file", type=Path, help="a file with the token that everybody shows")
     access.add_argument(
@@ -62,7 +65,7 @@ def _served(chosen: argparse.Namespace) -> Iterator[str]:
     corpus = MeasuredCorpus(pool, embedding(pool, TextModels(chosen.models)), metrics)
     try:
         access = access_of(door)
-        app = Measured(application(corpus, access, chosen.prefix), metrics)
+        app = Measured(application(corpus, access, chosen.prefix, youtube=not chosen.no_youtube), metrics)
     except (ListeningError, PrefixError) as error:
         raise StageError(Reason.ORDER_INVALID, str(error)) from error
     with ended_by_signals(), pool:

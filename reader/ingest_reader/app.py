@@ -28,9 +28,9 @@ class PrefixError(ValueError):
     """Below this prefix some addresses would be ambiguous; the message says which, and what to do."""
 
 
-def application(corpus: Corpus, access: Access, prefix: str = "") -> ASGIApp:
+def application(corpus: Corpus, access: Access, prefix: str = "", *, youtube: bool = True) -> ASGIApp:
     """Everything that is served, below a `prefix` if people see it there. Loads nothing and asks nothing
-    before the first request.
+    before the first request. Without `youtube` no page has a frame of YouTube's: times link to it.
 
     Raises:
         PrefixError: the prefix begins as a path of this reader does.
@@ -52,6 +52,7 @@ def application(corpus: Corpus, access: Access, prefix: str = "") -> ASGIApp:
         redirect_slashes=False,  # a redirect has to name the scheme and the host in front: a guess
     )
     app.state.corpus = corpus
+    app.state.youtube = youtube
     problems.install(app)
     app.include_router(routes.router)
     app.include_router(pages.router)

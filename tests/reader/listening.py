@@ -14,7 +14,12 @@ from tests.reader.conftest import embed
 
 @contextmanager
 def listening(
-    dsn: str, access: Access | None = None, prefix: str = "", corpus: Corpus | None = None
+    dsn: str,
+    access: Access | None = None,
+    prefix: str = "",
+    corpus: Corpus | None = None,
+    *,
+    youtube: bool = True,
 ) -> Iterator[str]:
     """The address of a reader over a store; questions are embedded by hand, unless a corpus is given."""
     told: list[Door] = []
@@ -25,7 +30,8 @@ def listening(
         listens.set()
 
     with ReadingPool(dsn) as pool:
-        app = application(corpus or Corpus(pool, embed), access or Access(None, LOOPBACK), prefix)
+        read, asks = corpus or Corpus(pool, embed), access or Access(None, LOOPBACK)
+        app = application(read, asks, prefix, youtube=youtube)
         server = server_of(app, Door("127.0.0.1", 0), tell)
         thread = threading.Thread(target=server.run)
         thread.start()

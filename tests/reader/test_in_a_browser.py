@@ -2,18 +2,17 @@
 console, and without a serious finding of an accessibility checker."""
 
 import os
-import re
 from collections.abc import Iterator
-from importlib.resources import files
 from pathlib import Path
 from urllib.parse import quote
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, expect
 
 from testkit.browser import blocker, browser
 from tests.reader.conftest import EPISODE, MARKUP, TALK
 from tests.reader.listening import listening
+from tests.reader.looking import serious, watched
 
 pytestmark = [
     pytest.mark.postgres,
@@ -55,30 +54,6 @@ def address(corpus_database: str) -> Iterator[str]:
         yield found
 
 
-def watched(page: Page) -> list[str]:
-    """What the console says from now on, and what is asked of other hosts."""
-    told: list[str] = []
-    page.on("console", lambda message: told.append(message.text))
-    page.on("pageerror", lambda error: told.append(str(error)))
-    page.on("dialog", lambda dialog: (told.append(dialog.message), dialog.dismiss()))
-    page.on(
-        "request",
-        lambda request: None if request.url.startswith("http://127.0.0.1:") else told.append(request.url),
-    )
-    return told
-
-
-def serious(page: Page) -> list[str]:
-    """Serious and critical findings of axe-core, by rule and element."""
-    page.evaluate(files("axe_playwright_python").joinpath("axe.min.js").read_text("utf-8"))
-    found = page.evaluate("axe.run()")
-    return [
-        f"{each['id']}: {each['nodes'][0]['html'][:120]}"
-        for each in found["violations"]
-        if each["impact"] in {"serious", "critical"}
-    ]
-
-
 @pytest.mark.parametrize("look", LOOKS)
 def test_every_page_is_quiet_accessible_and_as_wide_as_its_window(
     chromium: Browser, address: str, look: str
@@ -96,34 +71,6 @@ def test_every_page_is_quiet_accessible_and_as_wide_as_its_window(
         assert told == (expected if name == "error" else []), name
         told.clear()
     context.close()
-
-
-def test_a_click_on_a_word_plays_it_and_the_spoken_word_is_marked(chromium: Browser, address: str) -> None:
-    page = chromium.new_page()
-    page.route(YOUTUBE, lambda route: route.fulfill(body=PLAYER, content_type="text/html"))
-    page.goto(f"{address}/recordings/{TALK}")
-    assert page.locator("iframe").count() == 0
-    page.get_by_text("They do.").click()
-    expect(page.locator("iframe")).to_have_attribute("src", re.compile(r"/embed/abcdefghijk\?.*start=4(&|$)"))
-    expect(page.locator(".w.now")).to_have_text("They do.")
-    expect(page.locator(".passage.here .words")).to_have_text("They do.")
-    page.get_by_text("Do they?").click()
-    expect(page.locator(".w.now")).to_have_text("Do they?")
-    frame = page.frame(url=YOUTUBE)
-    assert frame is not None
-    frame.wait_for_function("asked.some((each) => each.func === 'seekTo' && each.args[0] === 2)")
-    frame.evaluate("tell(6.5)")
-    expect(page.locator(".w.now")).to_have_text("Good.")
-    page.close()
-
-
-PLAYER = """<script>
-const asked = [];
-addEventListener("message", (event) => asked.push(JSON.parse(event.data)));
-const told = (now) => JSON.stringify({event: "infoDelivery", info: {currentTime: now}});
-const tell = (now) => parent.postMessage(told(now), "*");
-</script>"""
-"""What of YouTube's player a page meets: it listens to messages, and tells its time."""
 
 
 def test_everything_is_reached_by_the_keyboard_alone(chromium: Browser, address: str) -> None:
@@ -144,7 +91,7 @@ def test_everything_is_reached_by_the_keyboard_alone(chromium: Browser, address:
     expect(hit).to_be_focused()
     page.keyboard.press("Enter")
     page.wait_for_url("**/recordings/**")
-    page.route(YOUTUBE, lambda route: route.fulfill(body=PLAYER, content_type="text/html"))
+    page.route(YOUTUBE, lambda route: route.fulfill(body="", content_type="text/html"))
     time = page.get_by_role("link", name="Play from 0:00:02")
     time.focus()
     page.keyboard.press("Enter")
@@ -153,19 +100,6 @@ def test_everything_is_reached_by_the_keyboard_alone(chromium: Browser, address:
     page.keyboard.press("ArrowRight")
     expect(page.locator(".w.now")).to_have_text("They do.")
     page.close()
-
-
-def test_without_scripts_times_are_links_to_the_source(chromium: Browser, address: str) -> None:
-    context = chromium.new_context(java_script_enabled=False)
-    page = context.new_page()
-    page.goto(f"{address}/recordings/{TALK}")
-    expect(page.get_by_role("link", name="Play from 0:00:02")).to_have_attribute(
-        "href", "https://www.youtube.com/watch?v=abcdefghijk&t=2"
-    )
-    expect(page.locator("#load")).to_be_hidden()
-    page.goto(f"{address}/?q=bees")
-    expect(page.get_by_text("Bees dance.")).to_be_visible()
-    context.close()
 
 
 def test_a_hostile_title_is_shown_as_it_is_written(chromium: Browser, address: str) -> None:
@@ -183,7 +117,7 @@ def test_below_a_prefix_a_person_gets_from_the_form_to_the_spoken_word(
 ) -> None:
     page = chromium.new_page()
     told = watched(page)
-    page.route(YOUTUBE, lambda route: route.fulfill(body=PLAYER, content_type="text/html"))
+    page.route(YOUTUBE, lambda route: route.fulfill(body="", content_type="text/html"))
     with listening(corpus_database, prefix="/corpus") as found:
         page.goto(f"{found}/corpus")
         page.get_by_role("searchbox", name="Question or words").fill("bees")

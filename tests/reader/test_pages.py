@@ -7,6 +7,7 @@ from urllib.parse import quote
 import pytest
 from starlette.testclient import TestClient
 
+from ingest_reader.pages.moments import moment_in
 from ingest_reader.pages.player import player_of
 from ingest_reader.pages.rendering import length, stretch, web
 from ingest_worker.store.connect import connect
@@ -63,7 +64,8 @@ def test_a_transcript_shows_words_speakers_doubts_and_overlaps(client: TestClien
     assert answer.text.count('class="who">ann</span>') == 2, "by name wherever the speaker changes"
     assert 'href="https://www.youtube.com/watch?v=abcdefghijk&amp;t=2"' in answer.text
     assert "frame-src https://www.youtube-nocookie.com" in answer.headers["content-security-policy"]
-    assert "<iframe" not in answer.text, "nothing is asked of YouTube before somebody plays it"
+    frames = [attributes for tag, attributes in Elements(answer.text).found if tag == "iframe"]
+    assert [each.get("src") for each in frames] == [None], "nothing is asked of YouTube before somebody plays"
 
 
 @pytest.mark.postgres
@@ -154,6 +156,17 @@ def test_what_a_browser_plays_has_a_player_and_its_policy(url: str, kind: str, p
 )  # fmt: skip
 def test_what_a_browser_does_not_play_has_none(url: str) -> None:
     assert player_of(web(url)) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [("90", 90.0), ("90s", 90.0), ("90.5", 90.5), ("1m30s", 90.0), ("1h", 3_600.0), ("1h2m3s", 3_723.0),
+     ("1:30", 90.0), ("1:02:03.5", 3_723.5), ("npt:10", 10.0), (" 5 ", 5.0), ("0", 0.0),
+     ("", None), ("soon", None), ("-1", None), ("1:99", None), ("nan", None), ("1e9", None),
+     ("99999999", None), ("9999h", None), ("1,5", None), ("1s2m", None)],
+)  # fmt: skip
+def test_a_moment_is_read_as_links_write_it(text: str, seconds: float | None) -> None:
+    assert moment_in(text) == seconds
 
 
 @pytest.mark.postgres

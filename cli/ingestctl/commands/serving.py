@@ -42,6 +42,14 @@ def serve(  # noqa: PLR0913, PLR0917  the options of a command are its parameter
             "--behind-ingress", help="Something in front of it decides who may ask: listen without a token."
         ),
     ] = False,
+    youtube: Annotated[  # noqa: FBT002  an option is always named
+        bool,
+        typer.Option(
+            "--youtube/--no-youtube",
+            help="Whether pages of YouTube's recordings play them in a frame of youtube-nocookie.com, "
+            "once somebody asks for it. Without, times link to YouTube.",
+        ),
+    ] = True,
     model_set: ModelSet = None,
     model: Model = None,
     dsn: Dsn = None,
@@ -72,7 +80,7 @@ def serve(  # noqa: PLR0913, PLR0917  the options of a command are its parameter
                 stack.enter_context(announced(place, at.host, at.port, token_file))
             people().print(said_of(at, access))
 
-        if not listen(application(corpus, access), door, tell):
+        if not listen(application(corpus, access, youtube=youtube), door, tell):
             raise typer.Exit(1)
 
 

@@ -21,20 +21,22 @@ class Player:
     kind: str
     """`youtube`, `audio` or `video`."""
     source: str
-    """The embedded page, or the media's own address."""
+    """The embedded page (parameters: https://developers.google.com/youtube/player_parameters), or the media's
+    own address."""
     policy: str
     """What Content-Security-Policy must allow besides."""
 
 
-def player_of(url: str | None) -> Player | None:
-    """The player for a recording's public address (`rendering.web`); None if no browser plays it here."""
+def player_of(url: str | None, *, youtube: bool = True) -> Player | None:
+    """The player for a recording's public address (`rendering.web`); None if no browser plays it here, or if
+    it is YouTube's and the operator of this reader wants none of that on its pages (`youtube`)."""
     if url is None:
         return None
     parts = urlsplit(url)
     host = (parts.hostname or "").lower()
     if found := _youtube_id(host, parts.path, parts.query):
-        source = f"{YOUTUBE_ORIGIN}/embed/{found}?enablejsapi=1&rel=0&playsinline=1"
-        return Player("youtube", source, f"frame-src {YOUTUBE_ORIGIN}")
+        source = f"{YOUTUBE_ORIGIN}/embed/{found}?rel=0&playsinline=1"
+        return Player("youtube", source, f"frame-src {YOUTUBE_ORIGIN}") if youtube else None
     ending = "." + parts.path.rpartition(".")[2].lower()
     kind = "audio" if ending in _SOUND else "video" if ending in _MOVING_PICTURES else None
     if kind is None or (origin := _origin(url)) is None:

@@ -62,9 +62,12 @@ class Part:
     """The part of a transcript that is on one page."""
 
     passages: tuple[ShownPassage, ...]
+    start: float
+    """Where it begins: 0 for the first."""
     before: float | None
     """A moment of the part before this one; None on the first."""
     after: float | None
+    """Where the next part begins; None on the last."""
     number: int
     parts: int
 
@@ -94,11 +97,17 @@ def part_at(transcript: StoredTranscript, at: float) -> Part:
     first, end = number * PART_PASSAGES, (number + 1) * PART_PASSAGES
     return Part(
         _passages(transcript, first, segments[first:end]),
+        segments[first].start if number else 0.0,
         segments[first - PART_PASSAGES].start if number else None,
         segments[end].start if end < len(segments) else None,
         number + 1,
         parts,
     )
+
+
+def passage_at(part: Part, at: float) -> ShownPassage | None:
+    """The passage that is said at `at` seconds, or was before it; None before the first."""
+    return next((each for each in reversed(part.passages) if each.start <= at + 0.001), None)
 
 
 def _passages(

@@ -3,6 +3,7 @@
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Query, Request
+from fastapi.exceptions import RequestValidationError
 from starlette.responses import HTMLResponse
 
 from ingest_reader.api.asking import FromCorpus, Maybe, Named
@@ -10,8 +11,9 @@ from ingest_reader.corpus import Corpus, Question
 from ingest_reader.exports.formats import SOURCE_WORDS, Format
 from ingest_reader.pages import plots
 from ingest_reader.pages.asked import Asked, fault_in
+from ingest_reader.pages.moments import LATEST_SECONDS, moment_in
 from ingest_reader.pages.player import player_of
-from ingest_reader.pages.reading import part_at, shares
+from ingest_reader.pages.reading import part_at, passage_at, shares
 from ingest_reader.pages.rendering import more, page, segment, web
 from ingest_reader.policy import POLICY
 from ingest_worker.store.reading.heard import SpeakersAsked
@@ -91,22 +93,26 @@ def transcript(
     request: Request,
     corpus: FromCorpus,
     recording: Named,
-    at: Annotated[float, Query(ge=0, le=1e7, allow_inf_nan=False)] = 0.0,
+    at: Annotated[float | None, Query(ge=0, le=LATEST_SECONDS, allow_inf_nan=False)] = None,
+    t: Maybe = None,
 ) -> HTMLResponse:
-    """One recording: who says what when, and a player that follows."""
+    """One recording: who says what when, and a player that follows. `at` and `t` open it at a moment."""
+    if at is None and t:
+        at = _moment(t)
     known = corpus.recording(recording)
     if known.state != "Ingested":
         return page(request, "untranscribed.html", {"known": known})
     found = corpus.transcript(recording)
-    player = player_of(web(found.recording.url))
+    player = player_of(web(found.recording.url), youtube=request.app.state.youtube)
+    part = part_at(found, at or 0.0)
     policy = f"{POLICY}; {player.policy}" if player else POLICY
     values = {
         "found": found,
-        "part": part_at(found, at),
+        "part": part,
+        "here": None if at is None else passage_at(part, at),
         "shares": shares(found),
         "player": player,
         "at": at,
-        "asked_moment": "at" in request.query_params,
         "forms": tuple(Format),
         "source_words": SOURCE_WORDS,
     }
@@ -178,6 +184,14 @@ def receipts(request: Request, corpus: FromCorpus, recording: Named) -> HTMLResp
     runs, _ = corpus.runs(RunsAsked(ROWS, recording=recording))
     stages = {run.id: plots.time_by_stage([run]) for run in runs}
     return page(request, "receipts.html", {"known": known, "runs": runs, "stages": stages})
+
+
+def _moment(text: str) -> float:
+    found = moment_in(text)
+    if found is None:
+        said = "no moment of a recording: write it as 90, 1h2m3s or 1:02:03"
+        raise RequestValidationError([{"type": "moment", "loc": ("query", "t"), "msg": said}])
+    return found
 
 
 def _latest(corpus: Corpus, batch: str) -> tuple[ShownRun, ...]:

@@ -1,9 +1,10 @@
 "use strict";
 // Follows the words with the player, and the player with the words. Without it, times are links to the source.
 (() => {
+  const transcript = document.getElementById("transcript");
+  if (!transcript) return;
   const frame = document.getElementById("player");
-  if (!frame) return;
-  const words = [...document.querySelectorAll("#transcript .words .w")];
+  const words = [...transcript.querySelectorAll(".words .w")];
   const times = words.map((word) => Number(word.dataset.t));
   const youtube = "https://www.youtube-nocookie.com";
   let marked = -1;
@@ -24,7 +25,7 @@
     const old = words[marked], word = words[next];
     old?.classList.remove("now");
     word?.classList.add("now");
-    const before = old?.closest(".passage"), passage = word?.closest(".passage");
+    const before = transcript.querySelector(".passage.here"), passage = word?.closest(".passage");
     if (before !== passage) {
       before?.classList.remove("here");
       before?.removeAttribute("aria-current");
@@ -43,57 +44,122 @@
     if (place.top < 0 || place.bottom > innerHeight) passage.scrollIntoView({ block: "center" });
   }
 
-  /** Players know how to `play(seconds)`, and call `mark`. */
+  /** Players know how to `play(seconds)` and to `cue(seconds)`, and call `mark`. */
   function ofMedia(media) {
     media.addEventListener("timeupdate", () => mark(media.currentTime));
     media.addEventListener("seeking", () => mark(media.currentTime));
     media.addEventListener("play", () => document.body.classList.add("playing"));
-    return (seconds) => {
-      const start = () => { media.currentTime = seconds; media.play().catch(() => {}); };
+    const go = (seconds, then) => {
+      const start = () => { media.currentTime = seconds; then(); };
       if (media.readyState > 0) start();
       else { media.addEventListener("loadedmetadata", start, { once: true }); media.preload = "metadata"; media.load(); }
     };
+    let cued = 0;
+    media.addEventListener("play", () => { if (cued) go(cued, () => {}); cued = 0; });
+    return {
+      play: (seconds) => { cued = 0; go(seconds, () => media.play().catch(() => {})); },
+      cue: (seconds) => { if (media.paused) cued = seconds; else go(seconds, () => {}); },
+    };
   }
 
-  /** YouTube's own protocol between windows, which its script of an API speaks too; no script of theirs runs here. */
+  /** The messages between windows that YouTube's script of an API sends, too; no script of theirs runs here. The page
+   *  says `listening` until the player answers, then sends commands; the player tells its state by `infoDelivery`. */
   function ofYouTube() {
-    const load = document.getElementById("load");
-    let iframe = null;
-    const tell = (message) => iframe.contentWindow.postMessage(JSON.stringify(message), youtube);
+    const load = document.getElementById("load"), refused = document.getElementById("refused");
+    let iframe = null, ready = false, wanted = null, first = Number(frame.dataset.at), greeting = 0;
+    let told = { time: 0, at: 0, rate: 1, playing: false };
+    const tell = (message) => iframe.contentWindow.postMessage(JSON.stringify({ ...message, id: 1, channel: "widget" }), youtube);
+    const command = (func, ...args) => tell({ event: "command", func, args });
+    const seek = (seconds) => {
+      told = { ...told, time: seconds, playing: false };
+      if (!ready) { wanted = seconds; return; }
+      command("seekTo", seconds, true);
+      command("playVideo");
+    };
     addEventListener("message", (event) => {
       if (event.origin !== youtube || !iframe || event.source !== iframe.contentWindow) return;
       let said;
       try { said = JSON.parse(event.data); } catch { return; }
-      const now = said?.info?.currentTime;
-      if (typeof now === "number") mark(now);
-    });
-    const play = (seconds) => {
-      if (iframe) {
-        tell({ event: "command", func: "seekTo", args: [seconds, true] });
-        tell({ event: "command", func: "playVideo", args: [] });
-        return;
+      if (!ready) {
+        ready = true;
+        clearInterval(greeting);
+        if (wanted !== null) seek(wanted);
       }
+      if (said?.event === "onError") refused.hidden = false; // its owner does not let it be embedded, or it is gone
+      const info = said?.info;
+      if (typeof info?.playbackRate === "number") told.rate = info.playbackRate;
+      if (typeof info?.playerState === "number") told.playing = info.playerState === 1;
+      if (typeof info?.currentTime !== "number") return;
+      told.time = info.currentTime;
+      told.at = performance.now();
+      mark(told.time);
+    });
+    /** Words are shorter than the time between two messages; as YouTube's own script, it counts on for a second. */
+    const countOn = () => { if (told.playing) mark(told.time + Math.min(1, (performance.now() - told.at) / 1000) * told.rate); };
+    const open = (seconds) => {
       iframe = document.createElement("iframe");
       iframe.title = "Player";
       iframe.allow = "autoplay; encrypted-media; fullscreen; picture-in-picture";
       iframe.referrerPolicy = "strict-origin-when-cross-origin";
       const address = new URL(frame.dataset.source);
+      address.searchParams.set("enablejsapi", "1");
       address.searchParams.set("autoplay", "1");
       address.searchParams.set("start", String(Math.floor(seconds)));
       address.searchParams.set("origin", location.origin);
-      iframe.addEventListener("load", () => tell({ event: "listening" }));
+      iframe.addEventListener("load", () => {
+        const greet = () => tell({ event: "listening" });
+        greet();
+        clearInterval(greeting);
+        if (!ready) greeting = setInterval(greet, 250);
+      });
       iframe.src = address.href;
+      const focused = document.activeElement === load;
       load.replaceWith(iframe);
+      if (focused) iframe.focus();
+      setInterval(countOn, 100);
       document.body.classList.add("playing");
     };
     load.hidden = false;
-    load.addEventListener("click", () => play(Number(frame.dataset.at)));
-    return play;
+    load.addEventListener("click", () => open(first));
+    return {
+      play: (seconds) => { if (iframe) seek(seconds); else open(seconds); },
+      cue: (seconds) => { if (iframe) seek(seconds); else first = seconds; },
+    };
   }
 
-  const media = frame.querySelector("audio, video");
-  const play = media ? ofMedia(media) : ofYouTube();
-  const transcript = document.getElementById("transcript");
+  const media = frame?.querySelector("audio, video");
+  const player = media ? ofMedia(media) : frame ? ofYouTube() : null;
+
+  /** Seconds of `#t=90`, `#t=1h2m3s`, `#t=1:02:03`; null if the address names no moment so. */
+  function momentInHash() {
+    const said = new URLSearchParams(location.hash.slice(1)).get("t")?.toLowerCase().replace(/^npt:/, "").split(",")[0];
+    if (!said) return null;
+    const found = /^(?:(?:(\d+):)?(\d+):)?(\d+(?:\.\d+)?)s?$/.exec(said) ?? /^(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?$/.exec(said);
+    if (!found) return null;
+    const [hours, minutes, seconds] = found.slice(1).map((each) => Number(each ?? 0));
+    return hours * 3600 + minutes * 60 + seconds;
+  }
+
+  /** Shows a moment of this page, and has the player ready there. */
+  function openAt(seconds) {
+    mark(seconds);
+    player?.cue(seconds);
+    words[marked]?.closest(".passage").scrollIntoView({ block: "center", behavior: "instant" });
+  }
+
+  /** Shows the moment that the hash names, if it names one. It may be on the page of another part. */
+  function openHash() {
+    const seconds = momentInHash();
+    if (seconds === null) return false;
+    const from = Number(transcript.dataset.from), until = Number(transcript.dataset.until || Infinity);
+    if (seconds < from || seconds >= until) location.replace(`${location.pathname}?at=${seconds}`);
+    else openAt(seconds);
+    return true;
+  }
+
+  addEventListener("hashchange", openHash);
+  if (!openHash() && transcript.dataset.at) openAt(Number(transcript.dataset.at));
+  if (!player) return;
   document.body.classList.add("playable");
 
   transcript.addEventListener("click", (event) => {
@@ -102,7 +168,7 @@
     if (!getSelection().isCollapsed) return;
     event.preventDefault();
     mark(Number(target.dataset.t));
-    play(Number(target.dataset.t));
+    player.play(Number(target.dataset.t));
   });
   transcript.addEventListener("keydown", (event) => {
     const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
@@ -112,8 +178,6 @@
     const next = Math.min(Math.max(from, 0), words.length - 1);
     event.preventDefault();
     mark(times[next]);
-    play(times[next]);
+    player.play(times[next]);
   });
-  const at = Number(frame.dataset.at);
-  if (at > 0) mark(at);
 })();

@@ -1,0 +1,252 @@
+"""A recording of YouTube's on its page, in a real Chromium, with a player that is played: it keeps to the
+messages that YouTube's own exchanges with a page."""
+
+import json
+import re
+from collections.abc import Iterator
+from urllib.parse import parse_qs, quote, urlsplit
+
+import pytest
+from playwright.sync_api import Browser, Frame, Page, expect
+
+from ingest_reader.pages.reading import PART_PASSAGES
+from ingest_worker.store.connect import connect
+from testkit.browser import blocker, browser
+from tests.reader.conftest import EPISODE, TALK
+from tests.reader.listening import listening
+from tests.reader.looking import serious, watched
+from tests.worker.store.makers import a_recording, a_run, content, store
+
+pytestmark = [
+    pytest.mark.postgres,
+    pytest.mark.slow,
+    pytest.mark.skipif(blocker() is not None, reason=blocker() or ""),
+]
+
+YOUTUBE = "https://www.youtube-nocookie.com/**"
+
+PLAYER = """<!doctype html><html lang="en"><title>Player</title><body>played<script>
+"use strict";
+const address = new URL(location.href);
+const host = address.searchParams.get("origin");
+const commands = [];
+let greeted = false, time = Number(address.searchParams.get("start") ?? 0), playing = false;
+const say = (event, info) => {
+  parent.postMessage(JSON.stringify({event, info, id: 1, channel: "widget"}), host);
+};
+const deliver = () => say("infoDelivery", {currentTime: time, playerState: playing ? 1 : 2, playbackRate: 1});
+// Deaf until it is ready, as a player that still loads: the page has to greet it again.
+let ready = false;
+addEventListener("message", (event) => {
+  const said = JSON.parse(event.data);
+  if (!ready || event.origin !== host || said.channel !== "widget") return;
+  if (said.event === "listening" && !greeted) {
+    greeted = true;
+    say("initialDelivery", {currentTime: time});
+    say("onReady");
+  }
+  if (said.event !== "command" || !greeted) return;
+  commands.push(said);
+  if (said.func === "seekTo") { time = said.args[0]; deliver(); }
+  if (said.func === "playVideo") { playing = true; say("infoDelivery", {playerState: 1}); }
+});
+</script>"""
+"""What a page meets of YouTube's player: https://developers.google.com/youtube/iframe_api_reference, and the
+messages by which that script speaks with the frame. `ready = true` lets it answer."""
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    with browser() as launched:
+        yield launched
+
+
+@pytest.fixture
+def address(corpus_database: str) -> Iterator[str]:
+    with listening(corpus_database) as found:
+        yield found
+
+
+@pytest.fixture
+def page(chromium: Browser) -> Iterator[Page]:
+    opened = chromium.new_page()
+    opened.route(YOUTUBE, lambda route: route.fulfill(body=PLAYER, content_type="text/html"))
+    yield opened
+    opened.close()
+
+
+def player(page: Page) -> Frame:
+    """The frame of the player, which has been greeted and has answered."""
+    frame = page.wait_for_selector("#player iframe").content_frame()
+    assert frame is not None
+    frame.wait_for_url(YOUTUBE)
+    frame.evaluate("ready = true")
+    frame.wait_for_function("greeted")
+    return frame
+
+
+def parameters(frame: Frame) -> dict[str, str]:
+    return {name: each[0] for name, each in parse_qs(urlsplit(frame.url).query).items()}
+
+
+def test_a_click_on_a_word_plays_it_and_the_spoken_word_is_marked(page: Page, address: str) -> None:
+    told = watched(page)
+    page.goto(f"{address}/recordings/{TALK}")
+    assert page.locator("iframe").count() == 0, "nothing is asked of YouTube before somebody plays it"
+    assert told == []
+    page.get_by_text("They do.").click()
+    frame = player(page)
+    assert parameters(frame).items() >= {"start": "4", "enablejsapi": "1", "origin": address}.items()
+    assert urlsplit(frame.url).path == "/embed/abcdefghijk"
+    expect(page.locator(".w.now")).to_have_text("They do.")
+    page.get_by_text("Do they?").click()
+    expect(page.locator(".w.now")).to_have_text("Do they?")
+    frame.wait_for_function("commands.length === 2")
+    asked = frame.evaluate("commands.map((each) => [each.func, each.args])")
+    assert asked == [["seekTo", [2, True]], ["playVideo", []]]
+    frame.evaluate("playing = false; time = 6.5; deliver()")
+    expect(page.locator(".w.now")).to_have_text("Good.")
+    expect(page.locator(".passage.here .words")).to_have_text("Good.")
+    frame.evaluate("time = 0.5; deliver()")
+    expect(page.locator(".w.now")).to_have_text("Bees dance.")
+    assert [each for each in told if not each.startswith("https://www.youtube-nocookie.com/")] == []
+    assert serious(page) == []
+
+
+def test_between_two_messages_of_a_player_that_plays_the_words_go_on(page: Page, address: str) -> None:
+    page.goto(f"{address}/recordings/{TALK}")
+    page.get_by_role("button", name="Play here, from YouTube").click()
+    frame = player(page)
+    frame.evaluate("playing = true; time = 3.6; deliver()")
+    expect(page.locator(".w.now")).to_have_text("Do they?")
+    expect(page.locator(".w.now")).to_have_text("They do.")
+    assert frame.evaluate("time") == 3.6, "the player has said nothing more"
+
+
+def test_a_word_that_is_clicked_before_the_player_is_ready_is_played_when_it_is(
+    page: Page, address: str
+) -> None:
+    page.goto(f"{address}/recordings/{TALK}")
+    page.get_by_role("button", name="Play here, from YouTube").click()
+    page.wait_for_selector("#player iframe")
+    page.get_by_text("Do they?").click()
+    page.get_by_text("Good.").click()
+    frame = player(page)
+    frame.wait_for_function("commands.length === 2")
+    assert frame.evaluate("commands[0].args") == [6, True]
+
+
+def test_words_of_another_window_move_nothing(page: Page, address: str) -> None:
+    page.goto(f"{address}/recordings/{TALK}")
+    page.get_by_text("They do.").click()
+    player(page)
+    said = json.dumps({"event": "infoDelivery", "info": {"currentTime": 0, "playerState": 1}})
+    page.evaluate(
+        "(said) => new Promise((done) => { addEventListener('message', done); postMessage(said, '*'); })",
+        said,
+    )
+    expect(page.locator(".w.now")).to_have_text("They do.")
+
+
+def test_a_recording_that_may_not_be_embedded_says_so(page: Page, address: str) -> None:
+    page.goto(f"{address}/recordings/{TALK}?at=2")
+    page.get_by_role("button", name="Play here, from YouTube").click()
+    player(page).evaluate("parent.postMessage(JSON.stringify({event: 'onError', info: 150}), host)")
+    expect(page.get_by_role("alert")).to_contain_text("YouTube does not play this one on other pages.")
+    link = page.get_by_role("alert").get_by_role("link", name="Open it at YouTube")
+    expect(link).to_have_attribute("href", "https://www.youtube.com/watch?v=abcdefghijk&t=2")
+    assert serious(page) == []
+
+
+@pytest.mark.parametrize("link", ["?t=4", "?t=0m4s", "?at=4.5", "#t=4", "#t=0:04", "?at=0#t=4s"])
+def test_a_deep_link_opens_at_its_moment(page: Page, address: str, link: str) -> None:
+    page.goto(f"{address}/recordings/{TALK}{link}")
+    expect(page.locator(".w.now")).to_have_text("They do.")
+    expect(page.locator(".passage[aria-current=true] .words")).to_have_text("They do.")
+    expect(page.locator(".passage.here")).to_be_in_viewport()
+    page.get_by_role("button", name="Play here, from YouTube").click()
+    assert parameters(player(page))["start"] == "4"
+
+
+def test_a_moment_that_is_no_time_is_refused_with_how_to_write_it(page: Page, address: str) -> None:
+    answer = page.goto(f"{address}/recordings/{TALK}?t=soon")
+    assert answer is not None
+    assert answer.status == 422
+    expect(page.get_by_role("main")).to_contain_text("write it as 90, 1h2m3s or 1:02:03")
+
+
+def test_a_new_hash_moves_a_page_that_is_open(page: Page, address: str) -> None:
+    page.goto(f"{address}/recordings/{TALK}")
+    page.get_by_text("Good.").click()
+    frame = player(page)
+    page.evaluate("location.hash = 't=2'")
+    expect(page.locator(".w.now")).to_have_text("Do they?")
+    frame.wait_for_function("commands.some((each) => each.func === 'seekTo' && each.args[0] === 2)")
+
+
+def test_a_hash_into_another_part_opens_that_part(page: Page, database: str) -> None:
+    with connect(database, application="tests") as owner:
+        long = content(*(f"word {number}." for number in range(PART_PASSAGES + 5)))
+        store(owner, long, a_recording(TALK, url="https://youtu.be/abcdefghijk"), a_run())
+    with listening(database) as address:
+        page.goto(f"{address}/recordings/{TALK}#t={2 * PART_PASSAGES + 2}")
+        page.wait_for_url(f"**?at={2 * PART_PASSAGES + 2}")
+        expect(page.locator(".passage.here")).to_contain_text(f"word {PART_PASSAGES + 1}.")
+        page.evaluate("location.hash = 't=2'")
+        page.wait_for_url("**?at=2")
+        expect(page.locator(".passage.here")).to_contain_text("word 1.")
+
+
+def test_a_media_file_keeps_the_browsers_own_player_and_its_page_allows_no_frame(
+    page: Page, address: str
+) -> None:
+    answer = page.goto(f"{address}/recordings/{quote(EPISODE, safe='')}#t=2")
+    assert answer is not None
+    assert "frame-src" not in answer.headers["content-security-policy"]
+    assert "media-src https://media.example;" in answer.headers["content-security-policy"] + ";"
+    expect(page.locator(".w.now")).to_have_text("plain")
+    assert page.locator("#player audio").count() == 1
+
+
+def test_without_scripts_a_click_loads_the_embed_at_its_moment_and_times_are_links(
+    chromium: Browser, address: str
+) -> None:
+    context = chromium.new_context(java_script_enabled=False)
+    page = context.new_page()
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.route(YOUTUBE, lambda route: route.fulfill(body="played", content_type="text/html"))
+    page.goto(f"{address}/recordings/{TALK}?t=4")
+    expect(page.get_by_role("link", name="Play from 0:00:02")).to_have_attribute(
+        "href", "https://www.youtube.com/watch?v=abcdefghijk&t=2"
+    )
+    expect(page.get_by_role("link", name="Open it at YouTube")).to_have_attribute(
+        "href", "https://www.youtube.com/watch?v=abcdefghijk&t=4"
+    )
+    expect(page.get_by_role("link", name="Go to 0:00:04")).to_have_attribute("href", "#p2")
+    expect(page.locator(".passage[aria-current=true] .words")).to_have_text("They do.")
+    expect(page.locator("#load")).to_be_hidden()
+    assert [each for each in asked if "youtube-nocookie" in each] == []
+    page.frame_locator("#player iframe").get_by_role("link", name="Play here, from YouTube").click()
+    expect(page.frame_locator("#player iframe").locator("body")).to_have_text("played")
+    (embed,) = [each for each in asked if "youtube-nocookie" in each]
+    assert re.fullmatch(r"https://www\.youtube-nocookie\.com/embed/abcdefghijk\?.*&start=4&autoplay=1", embed)
+    page.goto(f"{address}/?q=bees")
+    expect(page.get_by_text("Bees dance.")).to_be_visible()
+    context.close()
+
+
+def test_an_operator_may_have_no_frame_of_youtubes_and_times_link_to_it(
+    page: Page, corpus_database: str
+) -> None:
+    told = watched(page)
+    with listening(corpus_database, youtube=False) as address:
+        answer = page.goto(f"{address}/recordings/{TALK}?t=4")
+        assert answer is not None
+        assert "youtube" not in answer.headers["content-security-policy"]
+        expect(page.locator(".w.now")).to_have_text("They do.")
+        assert page.locator("#player, iframe").count() == 0
+        expect(page.get_by_role("link", name="Play from 0:00:02")).to_have_attribute(
+            "href", "https://www.youtube.com/watch?v=abcdefghijk&t=2"
+        )
+    assert told == []
