@@ -49,7 +49,7 @@ check: ## The fast gate: style, types, import contracts, generated files
 	@$(IN_ENV) echo "== style"; $$bin/ruff check .; $$bin/ruff format --check --quiet .
 	@$(IN_ENV) echo "== types"; $$bin/mypy
 	@$(IN_ENV) echo "== import contracts"; $$bin/lint-imports --no-cache
-	@$(IN_ENV) echo "== generated files"; $$bin/python -m ingest_contract --check; $$bin/python -m scripts.chart --check
+	@$(IN_ENV) echo "== generated files"; $$bin/python -m ingest_contract --check; $$bin/python -m scripts.chart --check; $$bin/python -m bench.plots --check
 
 .PHONY: quick
 quick: ## The tests that need neither models nor Postgres nor a control plane, with fewer examples and without the slow
@@ -60,8 +60,8 @@ fix: ## Repair style
 	@$(IN_ENV) $$bin/ruff check --fix .; $$bin/ruff format .
 
 .PHONY: generate
-generate: ## Make CRDs, their copies in the chart, its rules, schema and README, and the reference pages
-	@$(IN_ENV) $$bin/python -m ingest_contract; $$bin/python -m scripts.chart
+generate: ## Make CRDs, their copies in the chart, its rules, schema and README, the reference pages and the plots
+	@$(IN_ENV) $$bin/python -m ingest_contract; $$bin/python -m scripts.chart; $$bin/python -m bench.plots
 
 .PHONY: lock
 lock: ## Resolve dependencies anew and pin them with hashes

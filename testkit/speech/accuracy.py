@@ -10,7 +10,7 @@ person whose turn its middle lies in.
 """
 
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -18,6 +18,7 @@ from functools import cache
 import jiwer
 from pyannote.core import Annotation, Segment, Timeline
 from pyannote.metrics.diarization import DiarizationErrorRate
+from scipy.optimize import linear_sum_assignment
 
 from ingest_worker.domain import SpokenWord, Turn
 from ingest_worker.store.reads import StoredTranscript
@@ -121,10 +122,40 @@ def right_person(reference: Sequence[Reference], words: Sequence[SpokenWord]) ->
     return _best_naming(pairs) / max(1, pairs.total())
 
 
+def concatenated_error_rate(reference: Sequence[Reference], words: Sequence[SpokenWord]) -> float:
+    """cpWER, the concatenated minimum-permutation word error rate (Watanabe et al. 2020, "CHiME-6 Challenge",
+    section 4.2; MeetEval computes the same): each person's words in one string, against each speaker's, under
+    the naming with the fewest edits. Words of nobody are a speaker's of their own; a person or a speaker who
+    has no partner counts with all of his words.
+
+    Args:
+        reference: Utterances with their text, by start.
+        words: In time order.
+    """
+    said, found = defaultdict[str, list[str]](list), defaultdict[int | None, list[str]](list)
+    for turn in sorted(reference, key=lambda turn: turn.start):
+        said[turn.speaker] += normalised(turn.text or "").split()
+    for spoken in words:
+        found[spoken.speaker] += normalised(spoken.word.text).split()
+    people, speakers = list(said.values()), list(found.values())
+    size = max(len(people), len(speakers))
+    people += [[]] * (size - len(people))
+    speakers += [[]] * (size - len(speakers))
+    edits = [[_edits(person, speaker) for speaker in speakers] for person in people]
+    rows, columns = linear_sum_assignment(edits)
+    least: int = sum(edits[row][column] for row, column in zip(rows, columns, strict=True))
+    return least / max(1, sum(map(len, people)))
+
+
+def _edits(reference: Sequence[str], words: Sequence[str]) -> int:
+    if not reference or not words:
+        return len(reference) + len(words)
+    found = jiwer.process_words(" ".join(reference), " ".join(words))
+    return int(found.substitutions + found.deletions + found.insertions)
+
+
 def _best_naming(pairs: Counter[tuple[int | None, str]]) -> int:
     """Words that agree under the assignment of speakers to people that agrees most (the Hungarian method)."""
-    from scipy.optimize import linear_sum_assignment
-
     speakers = sorted({speaker for speaker, _ in pairs if speaker is not None})
     people = sorted({person for _, person in pairs})
     if not speakers:

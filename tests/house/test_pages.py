@@ -56,6 +56,13 @@ def test_links_between_pages_lead_somewhere(path: Path) -> None:
     assert [target for target in LINK.findall(text) if not (path.parent / target).exists()] == []
 
 
+def test_every_plot_stands_in_a_page_with_words_for_who_does_not_see_it() -> None:
+    pages = "".join(path.read_text(encoding="utf-8") for path in PAGES)
+    plots = {path.stem for path in (HOUSE / "docs/plots").glob("*.svg")}
+    assert plots
+    assert set(re.findall(r"!\[[^\]]{40,}\]\(plots/([\w-]+)\.svg\)", pages)) == plots
+
+
 def test_every_module_that_the_architecture_page_names_exists() -> None:
     page = (HOUSE / "docs/architecture.md").read_text(encoding="utf-8")
     folders = ("crds", "operator", "worker", "cli", "reader", "scripts", "testkit", "charts")
