@@ -15,7 +15,7 @@ from starlette.types import ASGIApp
 from ingest_reader import problems
 from ingest_reader.agents.server import agents_server, http_routes
 from ingest_reader.api import routes
-from ingest_reader.api.asking import known_only
+from ingest_reader.api.asking import known_only, once_only
 from ingest_reader.corpus import Corpus
 from ingest_reader.guard import Access, Guard
 from ingest_reader.pages import routes as pages
@@ -63,11 +63,11 @@ def application(corpus: Corpus, access: Access, prefix: str = "", *, youtube: bo
         version=app.version,
         routes=routes.router.routes,
         description="What a corpus of recordings says, by whom and when. Read only. "
-        "A query parameter that a route does not have is refused (422).",
+        "A query parameter that a route does not have, or that is given twice, is refused (422).",
         servers=[{"url": prefix}] if prefix else None,
     )
 
-    @app.get(OPENAPI_PATH, include_in_schema=False, dependencies=[Depends(known_only)])
+    @app.get(OPENAPI_PATH, include_in_schema=False, dependencies=[Depends(known_only), Depends(once_only)])
     def openapi() -> JSONResponse:
         return JSONResponse(schema)
 

@@ -11,6 +11,7 @@ import anyio
 import pytest
 from mcp import Client, StdioServerParameters
 from mcp.client.stdio import stdio_client
+from starlette.testclient import TestClient
 
 from ingest_reader.agents.server import agents_server
 from ingest_reader.corpus import Corpus
@@ -133,6 +134,61 @@ def test_every_tool_says_what_it_does_what_it_takes_and_that_it_only_reads(corpu
     in_process(corpus_database, session)
 
 
+def test_an_argument_that_a_tool_has_not_is_refused_with_those_it_has(corpus_database: str) -> None:
+    """A misspelt filter would widen the answer without a word."""
+
+    async def session(client: Client) -> None:
+        needed = {
+            "search": {"query": "bees"},
+            "get_passage": {"recording": TALK, "at_seconds": 0},
+            "transcript": {"recording": TALK},
+        }
+        for tool in (await client.list_tools()).tools:
+            assert tool.input_schema["additionalProperties"] is False
+            known = ", ".join(tool.input_schema["properties"])
+            said = await refused(client, tool.name, **needed.get(tool.name, {}), speker="ann")
+            assert f"There is no argument speker; there are {known}." in said, tool.name
+            assert "unknown_argument" in said
+        await refused(client, "list_speakers", **{"x" * 1_000_000: 1})
+
+    in_process(corpus_database, session)
+
+
+@pytest.mark.parametrize(
+    ("tool", "needed"), [("search", {"query": "bees plain dance good"}), ("list_recordings", {})]
+)
+def test_a_tool_heeds_the_filters_of_the_api(
+    corpus_database: str, client: TestClient, tool: str, needed: dict[str, str]
+) -> None:
+    filters: list[dict[str, Any]] = [
+        {}, {"speaker": "ann"}, {"speaker": "nobody"}, {"channel": MARKUP}, {"batch": "media/talks"},
+        {"language": "en"}, {"language": "de"}, {"since": "2025-06-02"}, {"until": "2025-06-01"},
+        {"shortest": 3_000}, {"longest": 3_000}, {"shortest": 3_000, "longest": 3_724},
+    ]  # fmt: skip
+    found: list[set[str]] = []
+
+    async def session(asking: Client) -> None:
+        for each in filters:
+            answer = await asked(asking, tool, **needed, **each)
+            rows = answer["passages" if tool == "search" else "recordings"]
+            found.append({row["recording"] for row in rows})
+
+    in_process(corpus_database, session)
+    for each, mine in zip(filters, found, strict=True):
+        path, name = ("search", "recording") if tool == "search" else ("recordings", "id")
+        asks = each | ({"q": needed["query"]} if needed else {})
+        items = client.get(f"/api/v1/{path}", params=asks).json()["items"]
+        assert mine == {item[name] for item in items}, each
+    everything, some = found[0], [each for each in found[1:] if each]
+    assert {TALK, EPISODE} <= everything
+    assert [each for each in some if each < everything] != [], "filters narrow"
+    by_length = dict(zip([json.dumps(each) for each in filters], found, strict=True))
+    assert by_length['{"shortest": 3000}'] == {TALK}
+    assert by_length['{"batch": "media/talks"}'] == {TALK}
+    assert by_length['{"speaker": "nobody"}'] == set()
+    assert by_length['{"shortest": 3000, "longest": 3724}'] == set()
+
+
 def test_a_long_transcript_comes_in_pages_that_have_everything_once(corpus_database: str) -> None:
     async def session(client: Client) -> None:
         whole = (await asked(client, "transcript", recording=EPISODE))["passages"]
@@ -149,6 +205,7 @@ def test_hostile_questions_are_answered_with_a_sentence(corpus_database: str) ->
         assert "no transcript" in await refused(client, "get_passage", recording="none", at_seconds=1)
         await refused(client, "search", query="bees " * 200_000)
         assert "no text may have" in await refused(client, "search", query="bees\0")
+        assert "no text may have" in await refused(client, "search", query="bees", speaker="\0")
         assert "no text may have" in await refused(client, "list_speakers", name="\0")
         await refused(client, "search", query="?!")
         await refused(client, "search", query="bees", limit=10_000)

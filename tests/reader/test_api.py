@@ -70,6 +70,11 @@ def test_recordings_are_found_by_what_they_are(client: TestClient) -> None:
     assert ids(title="BEES") == [TALK]
     assert ids(state="NotIngestible") == ["url:gone"]
     assert ids(language="de") == []
+    assert ids(speaker="ann") == [EPISODE, TALK]
+    assert ids(speaker="ann", shortest="3725", longest="3725") == [TALK]
+    assert ids(longest="3724") == [EPISODE]
+    assert ids(since="2025-06-02") == [EPISODE]
+    assert ids(until="2025-06-01") == [TALK]
 
 
 def test_an_id_may_have_everything_that_an_address_takes_apart(client: TestClient) -> None:
@@ -154,6 +159,22 @@ def test_a_parameter_that_a_route_does_not_have_is_refused_with_those_it_has(cli
         assert named["reason"] == f"no such parameter; there are {', '.join(known) or 'none here'}", path
     assert "speker: no such parameter" in client.get("/api/v1/search?q=bees&speker=ann").json()["detail"]
     assert problem(client.get("/api/v1/search?" + "y" * 12_000), 422, "bad-parameters")
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/api/v1/search?q=bees&q=flowers", "/api/v1/search?q=bees&speaker=ann&speaker=bob",
+     "/api/v1/recordings?limit=1&limit=2", "/api/v1/openapi.json?a=1&a=1", "/?q=bees&q=flowers",
+     "/?q=bees&speaker=a&speaker=b", f"/recordings/{TALK}?at=1&at=2", "/voices?utm=1&utm=1"],
+)  # fmt: skip
+def test_a_parameter_that_is_given_twice_is_refused(client: TestClient, path: str) -> None:
+    answer = client.get(path)
+    assert answer.status_code == 422
+    repeated = path.partition("?")[2].split("&")[-1].partition("=")[0]
+    if path.startswith("/api/v1/openapi"):
+        assert "no such parameter" in answer.text
+    else:
+        assert f"{repeated}: given 2 times, and taken once" in answer.text
 
 
 @pytest.mark.parametrize(

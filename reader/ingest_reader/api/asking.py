@@ -1,5 +1,6 @@
 """Parameters that several routes take, checked where they come in."""
 
+from collections import Counter
 from datetime import date
 from typing import Annotated, Final
 
@@ -33,6 +34,16 @@ Named = Annotated[str, Path(max_length=MAX_TEXT_CHARACTERS), AfterValidator(stor
 """An id or a name in the path, percent-encoded; it may contain slashes."""
 Limit = Annotated[int, Query(ge=1, le=MAX_PAGE_ENTRIES)]
 Seconds = Annotated[float, Query(ge=0, le=1e7, allow_inf_nan=False)]
+
+
+def once_only(request: Request) -> None:
+    """Refuses a query parameter that is given more than once: one of its values would be dropped without a
+    word. Raises `RequestValidationError`."""
+    times = Counter(name for name, _ in request.query_params.multi_items())
+    repeated = next((name for name, count in times.items() if count > 1), None)
+    if repeated is not None:
+        said = f"given {times[repeated]} times, and taken once"
+        raise RequestValidationError([{"type": "repeated", "loc": ("query", repeated), "msg": said}])
 
 
 def known_only(request: Request) -> None:

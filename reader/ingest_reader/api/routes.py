@@ -6,7 +6,17 @@ from typing import Annotated, Any, Final
 from fastapi import APIRouter, Depends, Query
 from starlette.responses import Response
 
-from ingest_reader.api.asking import Day, FromCorpus, Limit, Maybe, Named, Seconds, Text, known_only
+from ingest_reader.api.asking import (
+    Day,
+    FromCorpus,
+    Limit,
+    Maybe,
+    Named,
+    Seconds,
+    Text,
+    known_only,
+    once_only,
+)
 from ingest_reader.api.found import FoundAnswer
 from ingest_reader.api.values import (
     AppearanceValue,
@@ -48,7 +58,7 @@ MEDIA_TYPES: Final = {
     Format.RTTM: "text/plain",
 }
 
-router = APIRouter(prefix=PREFIX, responses=PROBLEMS, dependencies=[Depends(known_only)])
+router = APIRouter(prefix=PREFIX, responses=PROBLEMS, dependencies=[Depends(known_only), Depends(once_only)])
 
 
 @router.get("/search", summary="Passages that answer a question")
@@ -95,14 +105,20 @@ def recordings(  # noqa: PLR0913, PLR0917  the parameters of a route are its par
     corpus: FromCorpus,
     limit: Limit = 50,
     cursor: Maybe = None,
+    speaker: Maybe = None,
+    since: Day = None,
+    until: Day = None,
     channel: Maybe = None,
     batch: Maybe = None,
     language: Maybe = None,
+    shortest: Seconds | None = None,
+    longest: Seconds | None = None,
     state: Maybe = None,
     title: Maybe = None,
 ) -> ListOf[RecordingValue]:
-    """Those that fit every filter; `title` is a part of it, in any case."""
-    rows, after = corpus.recordings(RecordingsAsked(limit, cursor, channel, batch, language, state, title))
+    """Those that fit every filter: `title` is a part of it, in any case; the others are those of a search."""
+    filters = Filters(speaker, None, channel, batch, language, since, day_after(until), shortest, longest)
+    rows, after = corpus.recordings(RecordingsAsked(limit, cursor, filters, state, title))
     return ListOf(items=tuple(RecordingValue.of(row) for row in rows), next=after)
 
 

@@ -2,11 +2,11 @@
 
 from typing import Annotated, Final
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Depends, Query, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.responses import HTMLResponse
 
-from ingest_reader.api.asking import FromCorpus, Maybe, Named
+from ingest_reader.api.asking import FromCorpus, Maybe, Named, once_only
 from ingest_reader.corpus import Corpus, Question
 from ingest_reader.exports.formats import SOURCE_WORDS, Format
 from ingest_reader.pages import plots
@@ -19,13 +19,16 @@ from ingest_reader.policy import POLICY
 from ingest_worker.store.reading.heard import SpeakersAsked
 from ingest_worker.store.reading.listed import RecordingsAsked
 from ingest_worker.store.reading.progress import RunsAsked, ShownRun
+from ingest_worker.store.search import Filters
 
 ROWS: Final = 50
 HIT_PASSAGES: Final = 20
 PLOTTED_RUNS: Final = 2_000
 """The latest runs of a batch that its plots show."""
 
-router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
+router = APIRouter(
+    include_in_schema=False, default_response_class=HTMLResponse, dependencies=[Depends(once_only)]
+)
 
 
 @router.get("/")
@@ -74,7 +77,7 @@ def recordings(
 ) -> HTMLResponse:
     """All recordings, newest first."""
     rows, after = corpus.recordings(
-        RecordingsAsked(ROWS, cursor, channel or None, state=state or None, title=title or None)
+        RecordingsAsked(ROWS, cursor, Filters(channel=channel or None), state or None, title or None)
     )
     narrowed = {"title": title, "channel": channel, "state": state}
     following = after and more(request, "/recordings", cursor=after, **narrowed)

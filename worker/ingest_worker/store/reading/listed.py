@@ -1,6 +1,6 @@
 """Recordings of the corpus, page by page, newest first."""
 
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from datetime import datetime
 from typing import Final
 
@@ -11,6 +11,7 @@ from ingest_contract.captions import TranscriptSource
 from ingest_worker.store.connect import Connection
 from ingest_worker.store.errors import translated
 from ingest_worker.store.reading.cursors import CursorError, read, written
+from ingest_worker.store.searching.values import Filters
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,20 +45,27 @@ class RecordingsAsked:
 
     limit: int
     cursor: str | None = None
-    channel: str | None = None
-    batch: str | None = None
-    language: str | None = None
+    filters: Filters = field(default_factory=Filters)
+    """As those of a search."""
     state: str | None = None
     title: str | None = None
     """A part of the title, in any case."""
 
 
-_COLUMNS: Final = sql.SQL(", ").join(sql.Identifier(field.name) for field in fields(ListedRecording))
+_COLUMNS: Final = sql.SQL(", ").join(sql.Identifier(each.name) for each in fields(ListedRecording))
 
 _CONDITIONS: Final = {
+    "speaker": sql.SQL(
+        "exists (select from ingest.shown_speaker p where p.run = recordings.run and p.label = %(speaker)s)"
+    ),
+    "recording": sql.SQL("id = %(recording)s"),
     "channel": sql.SQL("channel = %(channel)s"),
     "batch": sql.SQL("batch = %(batch)s"),
     "language": sql.SQL("language = %(language)s"),
+    "published_from": sql.SQL("published_at >= %(published_from)s::date at time zone 'UTC'"),
+    "published_before": sql.SQL("published_at < %(published_before)s::date at time zone 'UTC'"),
+    "shortest_seconds": sql.SQL("coalesce(duration_seconds, media_seconds) >= %(shortest_seconds)s"),
+    "longest_seconds": sql.SQL("coalesce(duration_seconds, media_seconds) <= %(longest_seconds)s"),
     "state": sql.SQL("state = %(state)s"),
     "title": sql.SQL("strpos(lower(title), lower(%(title)s)) > 0"),
 }
@@ -71,8 +79,8 @@ _AFTER_UNDATED: Final = sql.SQL("(published_at is null and id > %(id)s)")
 def listed(connection: Connection, asked: RecordingsAsked) -> tuple[tuple[ListedRecording, ...], str | None]:
     """At most `limit` recordings and the next page's cursor; None on the last. Recordings without a date come
     last. Raises `CursorError`."""
-    conditions = [text for name, text in _CONDITIONS.items() if getattr(asked, name) is not None]
-    values: dict[str, object] = {name: getattr(asked, name) for name in _CONDITIONS}
+    values: dict[str, object] = {**asdict(asked.filters), "state": asked.state, "title": asked.title}
+    conditions = [text for name, text in _CONDITIONS.items() if values[name] is not None]
     if asked.cursor is not None:
         date, last = _place(asked.cursor)
         values |= {"date": date, "id": last}
