@@ -3,7 +3,7 @@
 Blocking: doors that serve many at once call it in threads.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from typing import Final
@@ -13,10 +13,12 @@ from ingest_reader.exports.links import link_at
 from ingest_worker.domain import FloatArray
 from ingest_worker.store.reading.heard import (
     HeardIn,
+    Nearest,
     SpeakersAsked,
     SpeakerSums,
     heard_in,
     heard_speakers,
+    nearest_voices,
 )
 from ingest_worker.store.reading.listed import ListedRecording, RecordingsAsked, listed, one_recording
 from ingest_worker.store.reading.pool import ReadingPool
@@ -143,6 +145,11 @@ class Corpus:
             raise UnknownError(f"Nobody is called {label!r} in this store.")
         return found
 
+    def nearest(self, labels: Sequence[str]) -> Mapping[str, Nearest]:
+        """For voices without a name, by label, the named one that each is most like."""
+        with self._pool.connection() as connection:
+            return {each.label: each for each in nearest_voices(connection, labels)}
+
     def batches(self, limit: int, cursor: str | None = None) -> tuple[tuple[BatchSums, ...], str | None]:
         """A page of batches and the next one's cursor. Raises `CursorError`."""
         with self._pool.connection() as connection:
@@ -153,7 +160,7 @@ class Corpus:
         with self._pool.connection() as connection:
             found = one_batch(connection, name)
         if found is None:
-            raise UnknownError(f"No run of a batch {name!r} is in this store.")
+            raise UnknownError(f"Nothing of a batch {name!r} is in this store.")
         return found
 
     def runs(self, asked: RunsAsked) -> tuple[tuple[ShownRun, ...], str | None]:
@@ -161,10 +168,10 @@ class Corpus:
         with self._pool.connection() as connection:
             return shown_runs(connection, asked)
 
-    def left_out(self) -> tuple[LeftOutCount, ...]:
-        """Recordings without a transcript, by reason."""
+    def left_out(self, batch: str | None = None) -> tuple[LeftOutCount, ...]:
+        """Recordings without a transcript, by reason: of all batches, or of one."""
         with self._pool.connection() as connection:
-            return left_out(connection)
+            return left_out(connection, batch)
 
 
 def link_of(url: str, seconds: float) -> str:

@@ -88,8 +88,8 @@ def fill(database: str) -> None:
             "insert into ingest.recording (id, url, title) values ('url:gone', 'file:///etc/passwd', 'Gone')"
         )
         opened.execute(
-            "insert into ingest.outcome (recording, reason, message, pipeline_hash) "
-            "values ('url:gone', 'NotFound', '<b>gone</b>', 'hash-1')"
+            "insert into ingest.outcome (recording, reason, message, pipeline_hash, batch) "
+            "values ('url:gone', 'NotFound', '<b>gone</b>', 'hash-1', 'media/talks')"
         )
 
 

@@ -138,7 +138,7 @@ def test_an_argument_that_a_tool_has_not_is_refused_with_those_it_has(corpus_dat
     """A misspelt filter would widen the answer without a word."""
 
     async def session(client: Client) -> None:
-        needed = {
+        needed: dict[str, dict[str, Any]] = {
             "search": {"query": "bees"},
             "get_passage": {"recording": TALK, "at_seconds": 0},
             "transcript": {"recording": TALK},
@@ -182,11 +182,11 @@ def test_a_tool_heeds_the_filters_of_the_api(
     everything, some = found[0], [each for each in found[1:] if each]
     assert {TALK, EPISODE} <= everything
     assert [each for each in some if each < everything] != [], "filters narrow"
-    by_length = dict(zip([json.dumps(each) for each in filters], found, strict=True))
-    assert by_length['{"shortest": 3000}'] == {TALK}
-    assert by_length['{"batch": "media/talks"}'] == {TALK}
-    assert by_length['{"speaker": "nobody"}'] == set()
-    assert by_length['{"shortest": 3000, "longest": 3724}'] == set()
+    by_filter = dict(zip([json.dumps(each) for each in filters], found, strict=True))
+    assert by_filter['{"shortest": 3000}'] == {TALK}
+    assert by_filter['{"batch": "media/talks"}'] - {"url:gone"} == {TALK}
+    assert by_filter['{"speaker": "nobody"}'] == set()
+    assert by_filter['{"shortest": 3000, "longest": 3724}'] == set()
 
 
 def test_a_long_transcript_comes_in_pages_that_have_everything_once(corpus_database: str) -> None:

@@ -66,7 +66,8 @@ def test_recordings_are_found_by_what_they_are(client: TestClient) -> None:
     def ids(**filters: str) -> list[str]:
         return [each["id"] for each in ok(client, "/recordings", **filters)["items"]]
 
-    assert ids(batch="media/talks") == [TALK]
+    assert ids(batch="media/talks") == [TALK, "url:gone"]
+    assert ids(batch="media/talks", state="Ingested") == [TALK]
     assert ids(title="BEES") == [TALK]
     assert ids(state="NotIngestible") == ["url:gone"]
     assert ids(language="de") == []
@@ -103,6 +104,7 @@ def test_speakers_say_how_long_where_and_where_to_listen(client: TestClient) -> 
 def test_a_batch_and_its_runs_with_receipts(client: TestClient) -> None:
     batch = ok(client, "/batches/media%2Ftalks")
     assert (batch["runs"], batch["media_seconds"], batch["rtf"]) == (1, 60.0, 0.5)
+    assert (batch["recordings"], batch["left_out"]) == (1, 1)
     run = ok(client, "/runs", batch="media/talks")["items"][0]
     assert run["figures"]["stages"]["transcribe"] == {"seconds": 12.5}
 

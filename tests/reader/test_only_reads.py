@@ -92,6 +92,23 @@ def test_voices_addresses_and_artifacts_are_out_of_sight(login: str, table: str)
         reader.execute(b"select * from ingest." + table.encode())
 
 
+def test_likeness_is_told_to_readers_and_not_to_whoever_may_connect(
+    login: str, database: str, connection: Connection
+) -> None:
+    with ReadingPool(login) as pool, pool.connection() as reader:
+        reader.execute("select * from ingest.nearest_voices()")
+    name = sql.Identifier(f"test_{uuid4().hex}")
+    connection.execute(sql.SQL("create role {} login").format(name))
+    connection.execute(sql.SQL("grant usage on schema ingest to {}").format(name))
+    with (
+        connect(make_conninfo(database, user=name.as_string().strip('"')), application="tests") as other,
+        refused(errors.InsufficientPrivilege),
+    ):
+        other.execute("select * from ingest.nearest_voices()")
+    connection.execute(sql.SQL("drop owned by {}").format(name))
+    connection.execute(sql.SQL("drop role {}").format(name))
+
+
 def test_a_statement_that_never_ends_is_ended(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ingest_worker.store.reading.pool.STATEMENT_TIMEOUT_SECONDS", 0.05)
     with ReadingPool(database) as pool, pool.connection() as connection, refused(errors.QueryCanceled):

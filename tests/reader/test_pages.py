@@ -5,13 +5,15 @@ from html.parser import HTMLParser
 from urllib.parse import quote
 
 import pytest
+from markupsafe import escape
 from starlette.testclient import TestClient
 
+from ingest_contract.failures import FAILURES, Reason
 from ingest_reader.pages.moments import moment_in
 from ingest_reader.pages.player import player_of
 from ingest_reader.pages.rendering import length, stretch, web
 from ingest_worker.store.connect import connect
-from tests.reader.conftest import EPISODE, MARKUP, TALK
+from tests.reader.conftest import EPISODE, MARKUP, TALK, served
 
 PAGES = (
     "/", "/?q=bees", f"/?q=bees&recording={quote(EPISODE)}", "/recordings", f"/recordings/{TALK}",
@@ -115,6 +117,48 @@ def hits(client: TestClient, asked: dict[str, str]) -> list[str]:
 @pytest.mark.postgres
 def test_voices_come_with_the_command_that_names_them(client: TestClient) -> None:
     assert "ingestctl voices name '#1' 'NAME'" in client.get("/voices").text
+
+
+@pytest.mark.postgres
+def test_a_voice_without_a_name_says_whom_it_is_most_like_and_whether_that_is_enough(
+    client: TestClient,
+) -> None:
+    told = re.sub(r"<[^>]+>", "", client.get("/voices").text)
+    assert "Most like ann: 0.00 of 1, where 0.40 is asked for to give a name. That is not enough" in told
+
+
+@pytest.mark.postgres
+def test_a_batch_says_what_it_left_out_and_the_next_step_of_each_reason(client: TestClient) -> None:
+    for path in ("/batches/media%2Ftalks", "/batches"):
+        told = client.get(path).text
+        assert '<td data-name="Reason">NotFound</td>' in told, path
+        step = FAILURES[Reason.NOT_FOUND].next_step
+        assert f'<td data-name="Next step">{escape(step)}</td>' in told, path
+        assert "is not known" not in told, path
+    other = client.get(f"/batches/{quote('media/<b>talks</b>', safe='')}").text
+    assert "NotFound" not in other
+    assert "Nothing, as far as the store knows" in other
+
+
+@pytest.mark.postgres
+def test_a_batch_of_which_nothing_was_ingested_has_a_page_too(database: str) -> None:
+    with connect(database, application="tests") as owner:
+        owner.execute(
+            "insert into ingest.recording (id, url, title) "
+            "values ('a:1', 'file:///a', ''), ('a:2', 'file:///b', '')"
+        )
+        owner.execute(
+            "insert into ingest.outcome (recording, reason, message, pipeline_hash, batch) values "
+            "('a:1', 'NoSpeech', '', 'h', 'media/silent'), ('a:2', 'OfAnotherVersion', '', 'h', null)"
+        )
+    with served(database) as client:
+        silent, all_of_them = client.get("/batches/media%2Fsilent"), client.get("/batches")
+    assert silent.status_code == 200
+    assert '<td data-name="Reason">NoSpeech</td>' in silent.text
+    assert "OfAnotherVersion" not in silent.text
+    assert "No run of it came into the store." in silent.text
+    assert "Of which batch 1 of them were is not known" in all_of_them.text
+    assert "This version does not know this reason" in all_of_them.text
 
 
 @pytest.mark.postgres

@@ -19,7 +19,8 @@ from testkit.browser import blocker, browser
 from testkit.objects.builders import a_run, over
 from testkit.objects.statuses import a_status
 from tests.reader.conftest import MARKUP
-from tests.reader.test_in_a_browser import SHOTS, serious, watched
+from tests.reader.looking import serious, watched
+from tests.reader.test_in_a_browser import SHOTS
 
 STATUS = a_status(
     *(over(a_run(index)) for index in range(6)),

@@ -77,7 +77,9 @@ def page(chromium: Browser) -> Iterator[Page]:
 
 def player(page: Page) -> Frame:
     """The frame of the player, which has been greeted and has answered."""
-    frame = page.wait_for_selector("#player iframe").content_frame()
+    found = page.wait_for_selector("#player iframe")
+    assert found is not None
+    frame = found.content_frame()
     assert frame is not None
     frame.wait_for_url(YOUTUBE)
     frame.evaluate("ready = true")

@@ -168,6 +168,8 @@ class BatchValue(Value):
     batch: str
     runs: int
     recordings: int
+    left_out: int
+    """Recordings that ended in it without a transcript, for good."""
     media_seconds: float
     seconds: float
     rtf: float | None

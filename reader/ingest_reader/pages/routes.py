@@ -11,6 +11,7 @@ from ingest_reader.corpus import Corpus, Question
 from ingest_reader.exports.formats import SOURCE_WORDS, Format
 from ingest_reader.pages import plots
 from ingest_reader.pages.asked import Asked, fault_in
+from ingest_reader.pages.left_out import reasons_of
 from ingest_reader.pages.moments import LATEST_SECONDS, moment_in
 from ingest_reader.pages.player import player_of
 from ingest_reader.pages.reading import part_at, passage_at, shares
@@ -149,21 +150,28 @@ def voices(request: Request, corpus: FromCorpus, cursor: Maybe = None) -> HTMLRe
     """Voices without a name, and the commands that name them: this page changes nothing."""
     rows, after = corpus.speakers(SpeakersAsked(ROWS, cursor, named=False))
     following = after and more(request, "/voices", cursor=after)
-    return page(request, "voices.html", {"rows": rows, "next": following})
+    nearest = corpus.nearest([row.speaker for row in rows])
+    return page(request, "voices.html", {"rows": rows, "next": following, "nearest": nearest})
 
 
 @router.get("/batches")
 def batches(request: Request, corpus: FromCorpus, cursor: Maybe = None) -> HTMLResponse:
     """How batches went."""
     rows, after = corpus.batches(ROWS, cursor)
-    reasons = plots.bars([(each.reason, each.recordings) for each in corpus.left_out()])
     following = after and more(request, "/batches", cursor=after)
-    return page(request, "batches.html", {"rows": rows, "next": following, "reasons": reasons})
+    left_out = corpus.left_out()
+    values = {
+        "rows": rows,
+        "next": following,
+        "reasons": reasons_of(left_out),
+        "of_unknown_batch": sum(each.of_unknown_batch for each in left_out),
+    }
+    return page(request, "batches.html", values)
 
 
 @router.get("/batches/{batch:path}")
 def batch(request: Request, corpus: FromCorpus, batch: Named, cursor: Maybe = None) -> HTMLResponse:
-    """One batch: its runs over time, RTF by length, where time went, coverage."""
+    """One batch: its runs over time, RTF by length, where time went, coverage, what it left out and why."""
     sums = corpus.batch(batch)
     rows, after = corpus.runs(RunsAsked(ROWS, batch=batch, cursor=cursor))
     plotted = _latest(corpus, batch)
@@ -176,6 +184,7 @@ def batch(request: Request, corpus: FromCorpus, batch: Named, cursor: Maybe = No
         "by_length": plots.by_length(plotted),
         "stages": plots.time_by_stage(plotted),
         "coverage": plots.coverage(plotted),
+        "reasons": reasons_of(corpus.left_out(batch)),
     }
     return page(request, "batch.html", values)
 

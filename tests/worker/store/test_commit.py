@@ -18,6 +18,7 @@ from ingest_worker.store import reads
 from ingest_worker.store.claims import claim
 from ingest_worker.store.commit import FINAL, commit, record_outcome
 from ingest_worker.store.connect import Connection, connect
+from ingest_worker.store.reading.progress import LeftOutCount, left_out
 from ingest_worker.store.records import Content, FinalEnd
 from tests.worker.store.makers import (
     a_recording,
@@ -214,9 +215,14 @@ def test_a_recording_that_ended_for_good_is_remembered_until_it_has_a_run(connec
     record_outcome(connection, claim(connection, recording.id, "tester"), recording, an_end(Reason.NO_SPEECH))
     known = reads.stored(connection, ["test:silent", "test:other"])
     assert known == {"test:silent": reads.Stored(None, Reason.NO_SPEECH, "hash-1")}
-    assert connection.execute("select state, reason, in_progress from recordings").fetchall() == [
-        ("NotIngestible", "NoSpeech", False)
+    assert connection.execute("select state, reason, in_progress, batch from recordings").fetchall() == [
+        ("NotIngestible", "NoSpeech", False, "default/batch")
     ]
+    other = replace(an_end(Reason.NOT_FOUND), batch="default/other")
+    record_outcome(connection, claim(connection, recording.id, "tester"), recording, other)
+    assert left_out(connection, "default/batch") == ()
+    assert left_out(connection, "default/other") == (LeftOutCount("NotFound", 1, 0),)
+    record_outcome(connection, claim(connection, recording.id, "tester"), recording, an_end(Reason.NO_SPEECH))
     store(connection, content(), recording)
     assert reads.stored(connection, ["test:silent"]) == {"test:silent": reads.Stored("hash-1", None, None)}
 

@@ -7,6 +7,7 @@ import pytest
 
 from ingest_worker.domain import Decision, FloatArray
 from ingest_worker.store.connect import Connection, connect
+from ingest_worker.store.reading.heard import nearest_voices
 from tests.worker.store.makers import a_recording, content, count, named, store, unit, unknown
 
 pytestmark = pytest.mark.postgres
@@ -52,6 +53,23 @@ def test_two_speakers_of_one_recording_never_share_a_number_and_the_better_match
 ) -> None:
     heard(connection, "test:one", voice(1, 0))
     assert heard(connection, "test:two", voice(0.8, 0.6), voice(0.9, 0.4)) == ["unknown #2", "unknown #1"]
+
+
+def test_a_voice_without_a_name_is_compared_where_it_and_named_ones_speak_longest(
+    connection: Connection,
+) -> None:
+    both = np.stack([voice(1, 0), voice(0, 1)])
+    people = content("a", "b", identities=(named(0, "ann"), named(1, "bob")), voices=both)
+    store(connection, people, a_recording("test:people"))
+    heard(connection, "test:one", voice(0.6, 0.8), NOBODY)
+    ((label, nearest, likeness, threshold),) = [
+        (each.label, each.nearest, round(each.likeness, 3), each.threshold)
+        for each in nearest_voices(connection, ["unknown #1", "unknown #2", "ann", "nobody"])
+    ]
+    assert (label, nearest, likeness, threshold) == ("unknown #1", "bob", 0.8, 0.4)
+    assert nearest_voices(connection, []) == ()
+    connection.execute("update ingest.speaker set voice_model = 'other@1' where name is not null")
+    assert nearest_voices(connection, ["unknown #1"]) == (), "of another model"
 
 
 def test_a_voice_of_another_model_is_not_compared(connection: Connection) -> None:

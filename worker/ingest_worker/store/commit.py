@@ -110,10 +110,11 @@ def record_outcome(connection: Connection, held: Claim, recording: Recording, en
         hold(connection, held)
         _put_recording(connection, recording)
         connection.execute(
-            "insert into ingest.outcome (recording, reason, message, pipeline_hash) values (%s, %s, %s, %s) "
-            "on conflict (recording) do update set reason = excluded.reason, message = excluded.message, "
-            "pipeline_hash = excluded.pipeline_hash, recorded_at = excluded.recorded_at",
-            [recording.id, end.reason.value, end.message, end.pipeline_hash],
+            "insert into ingest.outcome (recording, reason, message, pipeline_hash, batch) "
+            "values (%s, %s, %s, %s, %s) on conflict (recording) do update set reason = excluded.reason, "
+            "message = excluded.message, pipeline_hash = excluded.pipeline_hash, batch = excluded.batch, "
+            "recorded_at = excluded.recorded_at",
+            [recording.id, end.reason.value, end.message, end.pipeline_hash, end.batch],
         )
         let_go(connection, end.batch, recording.id)
         connection.execute("delete from ingest.claim where recording = %s", [recording.id])

@@ -19,6 +19,9 @@ grant usage on schema ingest to ingest_writer, ingest_reader;
 revoke all on all tables in schema ingest from ingest_reader;
 grant select, insert, update, delete on all tables in schema ingest to ingest_writer;
 grant usage on all sequences in schema ingest to ingest_writer;
+-- What voices are like is for those who may read the rest, not for whoever may connect.
+revoke execute on function ingest.nearest_voices(text[]) from public;
+grant execute on function ingest.nearest_voices(text[]) to ingest_reader;
 grant select on public.current_segments, public.speakers, public.recordings to ingest_writer, ingest_reader;
 -- The schema's version is the owner's to write; history of numbers and models is never taken back.
 revoke insert, update, delete on ingest.schema_version from ingest_writer;
@@ -43,6 +46,7 @@ begin
     grant usage on schema ingest to ingest_curator;
     grant select on public.current_segments, public.speakers, public.recordings to ingest_curator;
     grant usage on all sequences in schema ingest to ingest_curator;
+    grant execute on function ingest.nearest_voices(text[]) to ingest_curator;
     for found in select tablename from pg_tables where schemaname = 'ingest' and tablename <> 'schema_version' loop
       execute format('grant select, insert, update, delete on ingest.%I to ingest_curator', found);
     end loop;

@@ -1,5 +1,5 @@
 """The voices of a corpus: who speaks how long in how many recordings, where to listen, and what people have
-decided. Reads tables: vectors of voices are personal data, and no reader may see them or what they say."""
+decided. Reads tables: vectors of voices are personal data, and no reader may see them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -91,20 +91,13 @@ class VoiceDetails:
 
 _LIST: Final = """
 with spoken as (
-  select s.label, s.name, s.unknown, s.run, s.speaker, s.seconds, s.voice_model, s.voice, r.id, r.title, r.url
+  select s.label, s.name, s.run, s.speaker, s.seconds, r.id, r.title, r.url
     from ingest.speaker s join ingest.recording r on r.current_run = s.run
 ), sums as (
   select label, bool_or(name is not null) as named, sum(seconds) as seconds, count(distinct id) as recordings
     from spoken group by label
 ), best as (
   select distinct on (label) * from spoken order by label, seconds desc, id, speaker
-), heard as (
-  select distinct on (label, voice_model) label, name, voice_model, voice
-    from spoken where voice is not null order by label, voice_model, seconds desc, id, speaker
-), near as (
-  select distinct on (u.label) u.label, n.name as nearest, 1 - (u.voice <=> n.voice) as likeness
-    from heard u join heard n on n.voice_model = u.voice_model and n.name is not null
-   where u.name is null order by u.label, u.voice <=> n.voice, n.name
 ), undecided as (
   select coalesce(a.name, 'unknown #' || a.unknown) as label, count(*) as open
     from ingest.decided_speaker a join ingest.voice_decision d on d.id = a.decision
@@ -117,7 +110,7 @@ select coalesce(v.label, o.label) as voice, coalesce(v.named, o.label not like '
        coalesce(b.id, '') as recording, coalesce(b.title, '') as title, coalesce(b.url, '') as url,
        coalesce((select t.start_seconds from ingest.turn t where t.run = b.run and t.speaker = b.speaker
                   order by t.end_seconds - t.start_seconds desc, t.seq limit 1), 0) as start
-  from sums v left join best b on b.label = v.label left join near n on n.label = v.label
+  from sums v left join best b on b.label = v.label left join ingest.nearest_voices() n on n.label = v.label
   full join undecided o on o.label = v.label
  where case when %(which)s = 'all' then true else coalesce(v.named, false) = (%(which)s = 'named') end
    and coalesce(v.seconds, 0) >= %(seconds)s

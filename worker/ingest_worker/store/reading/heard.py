@@ -1,6 +1,7 @@
 """Who speaks in the corpus: how long, in how many recordings, and where to listen. From views: nothing of a
 voice's vector is seen here."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -26,6 +27,20 @@ class SpeakerSums:
     title: str
     url: str
     start: float
+
+
+@dataclass(frozen=True, slots=True)
+class Nearest:
+    """The named voice that one without a name is most like."""
+
+    label: str
+    """`unknown #7`."""
+    nearest: str
+    """The name."""
+    likeness: float
+    """Cosine of the two, where each speaks longest."""
+    threshold: float
+    """From which on a run would have given a name, by its settings."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +135,12 @@ def heard_in(connection: Connection, label: str, limit: int) -> tuple[HeardIn, .
     """Where one speaker speaks, most first; none if nobody is called so."""
     with translated("looking at a speaker"), connection.cursor(row_factory=class_row(HeardIn)) as cursor:
         return tuple(cursor.execute(_APPEARANCES, [label, limit]))
+
+
+def nearest_voices(connection: Connection, labels: Sequence[str]) -> tuple[Nearest, ...]:
+    """Of voices without a name, the named one that each is most like; none where nothing can be compared."""
+    with translated("comparing voices"), connection.cursor(row_factory=class_row(Nearest)) as cursor:
+        return tuple(cursor.execute("select * from ingest.nearest_voices(%s)", [list(labels)]))
 
 
 def _place(cursor: str | None) -> tuple[float | None, str]:

@@ -15,17 +15,20 @@ from ingest_worker.store.reading.cursors import CursorError, read, written
 
 @dataclass(frozen=True, slots=True)
 class BatchSums:
-    """One batch, by its committed runs."""
+    """One batch, by its committed runs and by what it has left out."""
 
     batch: str
     """`NAMESPACE/NAME`."""
     runs: int
     recordings: int
+    left_out: int
+    """Recordings that ended in it without a transcript, for good; older stores do not know of which batch."""
     media_seconds: float
     seconds: float
     rtf: float | None
     """Seconds of work for a second of media, over all runs."""
     first_started_at: datetime
+    """As far as the store knows: for what was left out, when that was found."""
     last_finished_at: datetime
 
 
@@ -57,15 +60,25 @@ class LeftOutCount:
 
     reason: str
     recordings: int
+    of_unknown_batch: int
+    """Of them, those that were found before the store kept the batch."""
 
 
 _BATCHES: Final = """
-select batch, count(*) as runs, count(distinct recording) as recordings,
+with ended as (
+  select batch, recording, id as run, media_seconds, seconds, started_at, finished_at from ingest.shown_run
+   where %(batch)s::text is null or batch = %(batch)s
+  union all
+  select o.batch, o.recording, null, 0, 0, o.recorded_at, o.recorded_at
+    from ingest.shown_outcome o join ingest.shown_recording v on v.id = o.recording and v.current_run is null
+   where o.batch is not null and (%(batch)s::text is null or o.batch = %(batch)s)
+)
+select batch, count(run) as runs, count(distinct recording) filter (where run is not null) as recordings,
+       count(*) filter (where run is null) as left_out,
        sum(media_seconds) as media_seconds, sum(seconds) as seconds,
        sum(seconds) / nullif(sum(media_seconds), 0) as rtf,
        min(started_at) as first_started_at, max(finished_at) as last_finished_at
-  from ingest.shown_run
- where %(batch)s::text is null or batch = %(batch)s
+  from ended
  group by batch
 having %(after)s::timestamptz is null or max(finished_at) < %(after)s
     or (max(finished_at) = %(after)s and batch > %(name)s)
@@ -96,7 +109,7 @@ def batches(
 
 
 def one_batch(connection: Connection, batch: str) -> BatchSums | None:
-    """One batch; None if it has no runs."""
+    """One batch; None if nothing of it is stored."""
     rows = _sums(connection, {"batch": batch, "after": None, "name": "", "limit": 1})
     return rows[0] if rows else None
 
@@ -131,16 +144,19 @@ def shown_runs(connection: Connection, asked: RunsAsked) -> tuple[tuple[ShownRun
     return kept, written(kept[-1].finished_at.isoformat(), str(kept[-1].id)) if more else None
 
 
-def left_out(connection: Connection) -> tuple[LeftOutCount, ...]:
-    """How many recordings of the store ended without a transcript, by reason."""
+def left_out(connection: Connection, batch: str | None = None) -> tuple[LeftOutCount, ...]:
+    """How many recordings ended without a transcript, by reason: of the store, or of one batch."""
     with (
         translated("counting what was left out"),
         connection.cursor(row_factory=class_row(LeftOutCount)) as rows,
     ):
         return tuple(
             rows.execute(
-                "select reason, count(*) as recordings from public.recordings "
-                "where state = 'NotIngestible' and reason is not null group by reason order by 2 desc, 1"
+                "select reason, count(*) as recordings, "
+                "count(*) filter (where batch is null) as of_unknown_batch from public.recordings "
+                "where state = 'NotIngestible' and reason is not null "
+                "and (%(batch)s::text is null or batch = %(batch)s) group by reason order by 2 desc, 1",
+                {"batch": batch},
             )
         )
 
