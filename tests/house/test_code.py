@@ -53,7 +53,7 @@ def is_command(function: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
     """Whether its parameters are options of a command, a route or a tool: as many as people need."""
     decorators = [ast.unparse(decorator) for decorator in function.decorator_list]
     return any(
-        kind in decorator for decorator in decorators for kind in ("command", "router.get", "server.tool")
+        kind in decorator for decorator in decorators for kind in ("command", "router.get", "reading_tool")
     )
 
 

@@ -92,7 +92,7 @@ def test_voices_addresses_and_artifacts_are_out_of_sight(login: str, table: str)
         reader.execute(b"select * from ingest." + table.encode())
 
 
-def test_likeness_is_told_to_readers_and_not_to_whoever_may_connect(
+def test_likeness_is_for_readers_and_not_for_whoever_may_connect(
     login: str, database: str, connection: Connection
 ) -> None:
     with ReadingPool(login) as pool, pool.connection() as reader:

@@ -2,14 +2,15 @@
 start, end, and a link that opens the moment."""
 
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from datetime import date
 from http import HTTPStatus
-from typing import Annotated, Any, Final, TypeVar
+from typing import Annotated, Final, TypeVar
 
 import anyio.to_thread
 from mcp.server.mcpserver import MCPServer
 from mcp.server.mcpserver.exceptions import ToolError
+from mcp.server.mcpserver.tools import Tool
 from mcp.server.transport_security import TransportSecuritySettings
 from pydantic import AfterValidator, Field
 from starlette.routing import BaseRoute
@@ -75,19 +76,16 @@ Cursor = Annotated[
     ),
 ]
 
-Tool = Callable[..., Awaitable[Any]]
-
 Answer = TypeVar("Answer")
 
 
 def agents_server(corpus: Corpus) -> MCPServer[None]:
     """The server over one corpus."""
-    functions = (_search(corpus), *_reading(corpus), *_lists(corpus))
     return MCPServer(
         "video-ingest",
         title="Corpus of recordings",
         instructions=INSTRUCTIONS,
-        tools=[reading_tool(each) for each in functions],
+        tools=[_search(corpus), *_reading(corpus), *_lists(corpus)],
         log_level="WARNING",
     )
 
@@ -114,6 +112,7 @@ async def _asked(question: Callable[[], Answer]) -> Answer:
 
 
 def _search(corpus: Corpus) -> Tool:
+    @reading_tool
     async def search(  # noqa: PLR0913, PLR0917  the parameters of a tool are its parameters
         query: Annotated[
             Text,
@@ -149,6 +148,7 @@ def _search(corpus: Corpus) -> Tool:
 
 
 def _reading(corpus: Corpus) -> tuple[Tool, ...]:
+    @reading_tool
     async def get_passage(
         recording: RecordingId,
         at_seconds: Annotated[
@@ -164,6 +164,7 @@ def _reading(corpus: Corpus) -> tuple[Tool, ...]:
             lambda: PassageInContext.of(corpus.passage(recording, at_seconds, around_seconds=around_seconds))
         )
 
+    @reading_tool
     async def transcript(
         recording: RecordingId,
         from_seconds: Annotated[
@@ -179,6 +180,7 @@ def _reading(corpus: Corpus) -> tuple[Tool, ...]:
 
 
 def _lists(corpus: Corpus) -> tuple[Tool, ...]:
+    @reading_tool
     async def list_recordings(  # noqa: PLR0913, PLR0917  the parameters of a tool are its parameters
         title: Annotated[Filter, Field(description="Only titles that contain this.")] = None,
         speaker: Annotated[
@@ -202,6 +204,7 @@ def _lists(corpus: Corpus) -> tuple[Tool, ...]:
         asked = RecordingsAsked(limit, cursor, filters, state, title)
         return await _asked(lambda: recordings_page(corpus, asked))
 
+    @reading_tool
     async def list_speakers(
         name: Annotated[Filter, Field(description="Only names that contain this.")] = None,
         named: Annotated[
