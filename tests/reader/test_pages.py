@@ -11,7 +11,7 @@ from starlette.testclient import TestClient
 from ingest_contract.failures import FAILURES, Reason
 from ingest_reader.pages.moments import moment_in
 from ingest_reader.pages.player import player_of
-from ingest_reader.pages.rendering import length, stretch, web
+from ingest_reader.pages.rendering import coded, length, stretch, web
 from ingest_worker.store.connect import connect
 from tests.reader.conftest import EPISODE, MARKUP, TALK, served
 
@@ -132,9 +132,9 @@ def test_a_batch_says_what_it_left_out_and_the_next_step_of_each_reason(client: 
     for path in ("/batches/media%2Ftalks", "/batches"):
         told = client.get(path).text
         assert '<td data-name="Reason">NotFound</td>' in told, path
-        step = FAILURES[Reason.NOT_FOUND].next_step
-        assert f'<td data-name="Next step">{escape(step)}</td>' in told, path
-        assert "is not known" not in told, path
+        before, code, _ = FAILURES[Reason.NOT_FOUND].next_step.split("`")
+        assert f'<td data-name="Next step">{escape(before)}<code>{escape(code)}</code>' in told, path
+        assert "batch is not known" not in told, path
     other = client.get(f"/batches/{quote('media/<b>talks</b>', safe='')}").text
     assert "NotFound" not in other
     assert "Nothing, as far as the store knows" in other
@@ -157,7 +157,7 @@ def test_a_batch_of_which_nothing_was_ingested_has_a_page_too(database: str) -> 
     assert '<td data-name="Reason">NoSpeech</td>' in silent.text
     assert "OfAnotherVersion" not in silent.text
     assert "No run of it came into the store." in silent.text
-    assert "Of which batch 1 of them were is not known" in all_of_them.text
+    assert "Of 1 of them the batch is not known" in all_of_them.text
     assert "This version does not know this reason" in all_of_them.text
 
 
@@ -217,6 +217,11 @@ def test_a_moment_is_read_as_links_write_it(text: str, seconds: float | None) ->
 def test_the_words_of_a_question_are_marked_where_they_are_said(client: TestClient) -> None:
     assert "<mark>Bees</mark> dance." in client.get("/?q=bees").text
     assert [stretch(text) for text in ("a\u202eb ", " \n", " c", "")] == ["ab ", " ", " c", ""]
+
+
+def test_code_in_a_sentence_is_set_as_code_and_markup_in_it_stays_text() -> None:
+    assert coded("run `a <b>` now") == "run <code>a &lt;b&gt;</code> now"
+    assert coded("<b>`") == "&lt;b&gt;`"
 
 
 def test_lengths_are_as_people_say_them() -> None:

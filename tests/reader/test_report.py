@@ -95,6 +95,25 @@ def of_store(database: str, batch: str) -> Facts:
     return Facts(batch, "2026-01-31 12:00 UTC", STATUS, ENDED, Stored(runs, speakers))
 
 
+@pytest.mark.slow
+@pytest.mark.skipif(blocker() is not None, reason=blocker() or "")
+def test_on_paper_no_reason_is_broken_in_two_and_no_row_is_wider_than_the_page(tmp_path: Path) -> None:
+    path = tmp_path / "report.html"
+    ended = tuple(Ended("failed", each.value, 1, row.next_step) for each, row in FAILURES.items())
+    path.write_text(report(replace(BARE, ended=ended)), encoding="utf-8")
+    with browser() as chromium:
+        page = chromium.new_page(viewport={"width": 680, "height": 1000})  # A4 within margins of 15 mm
+        page.emulate_media(media="print")
+        page.goto(path.as_uri())
+        heights = page.evaluate(
+            "[...document.querySelectorAll('td[data-name=Reason]')].map((cell) => {"
+            "const range = document.createRange(); range.selectNodeContents(cell);"
+            "return range.getClientRects().length; })"
+        )
+        assert heights == [1] * len(FAILURES)
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
 @pytest.mark.postgres
 @pytest.mark.slow
 @pytest.mark.skipif(blocker() is not None, reason=blocker() or "")

@@ -8,6 +8,7 @@ from typing import Any, Final
 from urllib.parse import quote, urlencode, urlsplit
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup, escape
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
@@ -35,6 +36,7 @@ def environment() -> Environment:
     )
     made.filters |= {
         "clock": clock,
+        "coded": coded,
         "day": day,
         "lasting": length,
         "line": legible,
@@ -99,6 +101,16 @@ def web(url: str) -> str | None:
     except ValueError:
         return None
     return plain if parts.scheme in {"http", "https"} and parts.netloc else None
+
+
+def coded(text: str) -> Markup:
+    """A sentence in which what stands between backticks is code, as in the failure table."""
+    pieces = legible(text).split("`")
+    if len(pieces) % 2 == 0:  # one that is never closed
+        return escape(legible(text))
+    return Markup().join(
+        Markup("<code>{}</code>").format(each) if place % 2 else each for place, each in enumerate(pieces)
+    )
 
 
 def moment(url: str, seconds: float) -> str | None:
