@@ -58,7 +58,7 @@ async def answer(batches: Batches, name: str, recording: str | None) -> Answer:
     if recording is None:
         return Answer(found, batch, of_batch(batch), events=events, gaps=tuple(gaps))
     item = chosen(recording, await batches.items(found), batch.status or IngestBatchStatus(), name)
-    runs, log = await batches.runs(found, item.index), ""
+    runs, log = (await batches.runs(found, (item.index,)))[item.index], ""
     if runs:
         try:
             log = await batches.log(found, runs[-1], LOG_LINES)

@@ -73,13 +73,13 @@ class StandIn:
         ):  # one that is over has only to hear that it is gone
             self.playing[uid].cancel()
 
-    def log(self, namespace: str, name: str) -> str | None:
+    def log(self, namespace: str, name: str) -> tuple[str | None, bool]:
         for played in self.played.values():
             where = played.pod["metadata"]
             if (where["namespace"], where["name"]) == (namespace, name):
                 if played.lost:
                     raise SilentError
-                return played.life.log if played.began and played.life else None
+                return played.life.log if played.began and played.life else None, played.over
         raise LookupError(f'pod "{name}" not found in namespace "{namespace}"')
 
 

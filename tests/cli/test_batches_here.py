@@ -21,7 +21,7 @@ from ingest_contract.profile import IngestProfile
 from ingest_operator.core.orders import Machine
 from ingest_operator.local.folders import BatchFolder
 from ingest_operator.local.session import Request, run
-from ingest_operator.local.status_store import holding, read_batch
+from ingest_operator.local.status_store import marked_alive, read_batch
 from ingestctl.backends.here import Here
 from ingestctl.backends.port import PassingError
 from ingestctl.planning import document, dry, planned
@@ -115,7 +115,7 @@ def test_a_batch_of_this_machine_is_listed_followed_and_explained(
     assert (logs.code, json.loads(logs.out)["run"]["number"]) == (0, 2)
     assert command("logs", "talks", failed.id, "--run", "9").code == 2
     answers = [command(*arguments) for _, *arguments in commands_under("On this machine")]
-    assert [said.code for said in answers] == [0, 1, 0, 0, 0, 0], "something failed, as `watch` says"
+    assert [said.code for said in answers] == [0, 1, 0, 0, 0, 0, 0], "something failed, as `watch` says"
     text = (finished / "talks.html").read_text(encoding="utf-8")
     assert "default/talks" in text
     assert "NotFound" in text
@@ -169,7 +169,7 @@ def test_the_watch_goes_on_while_a_run_holds_the_batch_and_when_the_place_is_sil
         if len(paused) == 3:
             folder.status.write_text(whole)
 
-    with holding(folder):
+    with marked_alive(folder, "somebody"):
         found = asyncio.run(follow(Flaky(finished, "default"), "talks", lambda *_: None, said.append, pause))
     assert said == ["no answer; asked again"]
     assert found.batch is not None
@@ -193,7 +193,7 @@ def test_ctrl_c_ends_the_watch_and_leaves_no_traceback(finished: Path) -> None:
     text["status"]["conditions"] = []
     folder.status.write_text(json.dumps(text))
     with (
-        holding(folder),
+        marked_alive(folder, "somebody"),
         subprocess.Popen([sys.executable, "-c", TYPED], stderr=subprocess.PIPE, text=True) as watching,
     ):
         assert watching.stderr is not None

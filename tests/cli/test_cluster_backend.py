@@ -3,7 +3,7 @@ Events, and a sentence for everything that a server can answer instead."""
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, cast
 
 import pytest
@@ -28,6 +28,7 @@ class Server:
 
     def __init__(self, memory: MemoryApi) -> None:
         self.memory, self.fails, self.tails = memory, dict[str, ApiError](), list[int | None]()
+        self.parts, self.since = list[list[str | ApiError]](), list[str]()
 
     async def get(self, resource: Resource, namespace: str, name: str) -> Object:
         self._fail(resource)
@@ -58,6 +59,17 @@ class Server:
         if "pods/log" in self.fails:
             raise self.fails["pods/log"]
         return f"the log of {pod}\n"
+
+    async def log_lines(
+        self, namespace: str, pod: str, container: str, *, since: str = "", tail: int | None = None
+    ) -> AsyncIterator[str]:
+        """One connection's part of the log after the other; a part that is an error ends it so."""
+        del namespace, pod, container, tail
+        self.since.append(since)
+        for line in self.parts.pop(0):
+            if isinstance(line, ApiError):
+                raise line
+            yield line
 
     def _fail(self, resource: Resource) -> None:
         if resource.plural in self.fails:
@@ -99,12 +111,11 @@ def test_a_batch_its_recordings_and_their_runs_are_read_from_its_objects(one: On
     found = run(batches.get("talks"))
     assert (found.namespace, found.name, found.uid, found.unreadable) == ("media", "talks", OWNER.uid, "")
     assert dict(run(batches.items(found))) == {item.index: item for item in one.items}
-    (failed,) = run(batches.runs(found, 0))
+    seen = run(batches.runs(found, (0, 1, 2)))
+    (failed,), (live,), (fresh,) = seen[0], seen[1], seen[2]
     assert (failed.number, failed.exit_code, failed.phase) == (1, CODE, "Ingest")
     assert failed.state == "NotFound"
-    (live,) = run(batches.runs(found, 1))
     assert (live.state, live.ended_at) == ("Running", None)
-    (fresh,) = run(batches.runs(found, 2))
     assert (fresh.state, fresh.pod) == ("Pending", None)
 
 
@@ -190,3 +201,42 @@ def test_a_run_without_a_pod_has_no_log_any_more(one: OneBatch) -> None:
     gone = RunSeen(1, "Ingest", "job", "NotFound", 0.0, 1.0)
     with pytest.raises(MissingError, match="the pod of run 1 is gone"):
         run(batches.log(found, gone, None))
+
+
+def test_a_log_that_breaks_off_goes_on_behind_its_last_line_and_repeats_none(one: OneBatch) -> None:
+    batches, server = cluster(one)
+    found = run(batches.get("talks"))
+    (live,) = run(batches.runs(found, (1,)))[1]
+    at = "2026-03-29T02:59:59.{:09}+02:00 {}".format
+    whole = [at(5, "one"), at(5, "two"), at(5, "two"), at(5, "three"), at(7, ""), at(1_0, "five")]
+    server.parts = [
+        [*whole[:3], UnreachableError("ClientPayloadError", "cut")],
+        ["unable to retrieve container logs for containerd://1"],
+        whole,
+    ]
+    lines: list[str] = []
+
+    async def followed(after: str) -> str:
+        mark = after
+        try:
+            async for line in batches.log_lines(found, live, after=after):
+                lines.append(line.text)
+                mark = line.mark
+        except PassingError:
+            lines.append("(broken)")
+        return mark
+
+    mark = run(followed(""))
+    mark = run(followed(mark))
+    run(followed(mark))
+    assert lines == [
+        "one",
+        "two",
+        "two",
+        "(broken)",
+        "unable to retrieve container logs for containerd://1",
+        "three",
+        "",
+        "five",
+    ]
+    assert server.since == ["", "2026-03-29T00:59:59Z", "2026-03-29T00:59:59Z"]

@@ -1,7 +1,7 @@
 """The batches of a cluster, read and changed through its API server with the user's own rights."""
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import AsyncIterator, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
@@ -22,8 +22,17 @@ from ingest_operator.kube.api.resources import BATCHES, CONFIG_MAPS, EVENTS, JOB
 from ingest_operator.kube.observe.runs import indexes_of, runs_of
 from ingest_operator.kube.planning.frozen_plan import PART, FrozenPlan, PlanDamagedError, from_parts
 from ingest_operator.kube.watch.jobs_and_pods import slim_job, slim_pod
+from ingestctl.backends.log_marks import LogMark, NewLines
 from ingestctl.backends.near import near_names
-from ingestctl.backends.port import CommandError, EventSeen, Found, MissingError, PassingError, RunSeen
+from ingestctl.backends.port import (
+    CommandError,
+    EventSeen,
+    Found,
+    LogLine,
+    MissingError,
+    PassingError,
+    RunSeen,
+)
 
 CALL_SECONDS: Final = 30.0
 """Seconds that one call may take."""
@@ -77,7 +86,7 @@ class InCluster:
             raise CommandError(f"the plan of {found.namespace}/{found.name}: {error}") from error
         return {item.index: item for item in items_of(plans)}
 
-    async def runs(self, found: Found, index: int) -> tuple[RunSeen, ...]:
+    async def runs(self, found: Found, indexes: Collection[int]) -> Mapping[int, tuple[RunSeen, ...]]:
         """From the Jobs and pods that are still kept."""
         labels, owner = f"{BATCH_UID}={found.uid}", _owner(found)
         with self._explained("list jobs and pods", "view"):
@@ -85,15 +94,15 @@ class InCluster:
             pods, _ = await self.api.list(PODS, found.namespace, labels=labels, keep=slim_pod)
         newest: dict[str, Object] = {}
         for pod in sorted(pods, key=lambda each: str(each["metadata"]["creationTimestamp"])):
-            if (job := controller_of(pod)) is not None:
-                newest[job.uid] = pod
-        mine = [
-            (job, newest.get(job["metadata"]["uid"]))
-            for job in jobs
-            if _is_of(owner, job) and index in indexes_of(job)
-        ]
-        seen = [run for job, pod in mine for run in _runs(job, pod, index)]
-        return tuple(sorted(seen, key=lambda run: run.number))
+            if (owning := controller_of(pod)) is not None:
+                newest[owning.uid] = pod
+        seen: dict[int, list[RunSeen]] = {index: [] for index in indexes}
+        for job in jobs:
+            if not _is_of(owner, job):
+                continue
+            for index in seen.keys() & set(indexes_of(job)):
+                seen[index] += _runs(job, newest.get(job["metadata"]["uid"]), index)
+        return {index: tuple(sorted(runs, key=lambda run: run.number)) for index, runs in seen.items()}
 
     async def events(self, found: Found) -> tuple[EventSeen, ...]:
         """The Events about it, as long as the cluster keeps them."""
@@ -104,6 +113,29 @@ class InCluster:
 
     async def log(self, found: Found, run: RunSeen, tail: int | None) -> str:
         """The log of its worker."""
+        with self._explained_log(run) as pod:
+            return await self.api.log(found.namespace, pod, CONTAINER, tail=tail)
+
+    async def log_lines(
+        self, found: Found, run: RunSeen, *, after: str = "", tail: int | None = None
+    ) -> AsyncIterator[LogLine]:
+        """The log of its worker, as the node passes it on."""
+        mark = LogMark.read(after)
+        new = NewLines(mark)
+        with self._explained_log(run) as pod:
+            lines = self.api.log_lines(found.namespace, pod, CONTAINER, since=mark.since, tail=tail)
+            async for line in lines:
+                for each in new.of(line):
+                    yield each
+
+    async def change(self, found: Found, fields: Mapping[str, Any]) -> None:
+        """By a merge patch of the spec."""
+        with self._explained("patch ingestbatches", "edit"):
+            await self.api.patch(BATCHES, found.namespace, found.name, {"spec": dict(fields)})
+
+    @contextmanager
+    def _explained_log(self, run: RunSeen) -> Iterator[str]:
+        """The pod that has a run's log, and errors of asking for it as sentences."""
         gone = (
             f"the pod of run {run.number} is gone, and its log with it; "
             "`pods.keepFailedSeconds` of the profile says how long Jobs are kept"
@@ -112,18 +144,13 @@ class InCluster:
             raise MissingError(gone)
         with self._explained("get pods/log", "view", missing_is_passed_on=True):
             try:
-                return await self.api.log(found.namespace, run.pod, CONTAINER, tail=tail)
+                yield run.pod
             except NotFoundError as error:
                 raise MissingError(gone) from error
             except RefusedError as error:
                 if error.cause is not RefusalCause.INVALID:
                     raise
                 raise MissingError(f"the pod {run.pod} has no log yet: {error.message}") from error
-
-    async def change(self, found: Found, fields: Mapping[str, Any]) -> None:
-        """By a merge patch of the spec."""
-        with self._explained("patch ingestbatches", "edit"):
-            await self.api.patch(BATCHES, found.namespace, found.name, {"spec": dict(fields)})
 
     @contextmanager
     def _explained(self, what: str, role: str, *, missing_is_passed_on: bool = False) -> Iterator[None]:

@@ -1,9 +1,10 @@
 """The batches that ran on this machine, read from their folders."""
 
-from collections.abc import Iterator, Mapping
+import asyncio
+from collections.abc import AsyncIterator, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from ingest_contract.documents import InvalidDocumentError
 from ingest_contract.order import Item
@@ -11,9 +12,12 @@ from ingest_operator.core.outcome import outcome_of
 from ingest_operator.local.folders import BatchFolder, RunFolder
 from ingest_operator.local.planning import read_items
 from ingest_operator.local.processes import Started, read_ended, read_started
-from ingest_operator.local.status_store import BatchBusyError, holding, read_batch
+from ingest_operator.local.status_store import is_alive, read_batch
 from ingestctl.backends.near import near_names
-from ingestctl.backends.port import EventSeen, Found, MissingError, RunSeen
+from ingestctl.backends.port import EventSeen, Found, LogLine, MissingError, RunSeen
+
+LOOK_SECONDS: Final = 0.5
+"""Seconds between two looks at a log that grows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,20 +51,16 @@ class Here:
         return _found(folder.path)
 
     async def is_live(self, found: Found) -> bool:
-        """Whether an `ingestctl run` holds its lock."""
-        try:
-            with holding(self._folder(found)):
-                return False
-        except BatchBusyError:
-            return True
+        """Whether an `ingestctl run` works on it."""
+        return is_alive(self._folder(found))
 
     async def items(self, found: Found) -> Mapping[int, Item]:
         """From the frozen plans."""
         return {item.index: item for item in read_items(self._folder(found))}
 
-    async def runs(self, found: Found, index: int) -> tuple[RunSeen, ...]:
+    async def runs(self, found: Found, indexes: Collection[int]) -> Mapping[int, tuple[RunSeen, ...]]:
         """From the folders of its runs, which stay until the batch is forgotten."""
-        return tuple(_runs(self._folder(found), index))
+        return {index: tuple(_runs(self._folder(found), index)) for index in indexes}
 
     async def events(self, found: Found) -> tuple[EventSeen, ...]:  # noqa: ARG002  the protocol's
         """None: `ingestctl run` says what happens as it happens."""
@@ -68,12 +68,38 @@ class Here:
 
     async def log(self, found: Found, run: RunSeen, tail: int | None) -> str:
         """The worker's log."""
-        path = RunFolder(self._folder(found).path / "runs" / run.name).log
+        path = self._run(found, run).log
         try:
             text = path.read_text(encoding="utf-8", errors="replace")
         except FileNotFoundError as error:
             raise MissingError(f"run {run.number} left no log ({path})") from error
         return text if tail is None else "".join(text.splitlines(keepends=True)[-tail:])
+
+    async def log_lines(
+        self, found: Found, run: RunSeen, *, after: str = "", tail: int | None = None
+    ) -> AsyncIterator[LogLine]:
+        """The worker's log, as it grows. A mark is a place in the file, in bytes."""
+        folder, place = self._run(found, run), int(after or 0)
+        while True:
+            # asked first: what is written before the end is read after it
+            over = folder.ended.exists() or not await self.is_live(found)
+            try:
+                with folder.log.open("rb") as file:
+                    file.seek(place)
+                    content = file.read()
+            except FileNotFoundError as error:
+                raise MissingError(f"run {run.number} left no log ({folder.log})") from error
+            whole = content if over else content[: content.rfind(b"\n") + 1]
+            lines = whole.splitlines(keepends=True)
+            skipped = 0 if tail is None else max(0, len(lines) - tail)
+            for number, line in enumerate(lines):
+                place += len(line)
+                if number >= skipped:
+                    yield LogLine(line.decode(errors="replace").rstrip("\r\n"), str(place))
+            if over:
+                return
+            tail = None
+            await asyncio.sleep(LOOK_SECONDS)
 
     async def change(self, found: Found, fields: Mapping[str, Any]) -> None:
         """Never: who runs a batch here holds it in the foreground."""
@@ -86,6 +112,9 @@ class Here:
             f"{found.namespace}/{found.name} is a batch of this machine: {advice}; "
             "for a cluster's add --context NAME or --cluster, or use `kubectl ingest`"
         )
+
+    def _run(self, found: Found, run: RunSeen) -> RunFolder:
+        return RunFolder(self._folder(found).path / "runs" / run.name)
 
     def _folder(self, found: Found) -> BatchFolder:
         return BatchFolder.of(self.home, found.namespace, found.name)

@@ -1,6 +1,6 @@
 """What commands ask of the place where batches run, whichever it is."""
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
@@ -76,6 +76,15 @@ class EventSeen:
     count: int = 1
 
 
+@dataclass(frozen=True, slots=True)
+class LogLine:
+    """One line of a log that is followed."""
+
+    text: str
+    mark: str
+    """What `Batches.log_lines` goes on behind."""
+
+
 class Batches(Protocol):
     """The batches of one place. Methods raise `CommandError`."""
 
@@ -95,14 +104,20 @@ class Batches(Protocol):
     async def items(self, found: Found) -> Mapping[int, Item]:
         """The planned recordings, by index."""
 
-    async def runs(self, found: Found, index: int) -> tuple[RunSeen, ...]:
-        """The runs of a recording that are still to be seen, the earliest first."""
+    async def runs(self, found: Found, indexes: Collection[int]) -> Mapping[int, tuple[RunSeen, ...]]:
+        """The runs of these recordings that are still to be seen, each's earliest first."""
 
     async def events(self, found: Found) -> tuple[EventSeen, ...]:
         """What was reported about the batch, the earliest first."""
 
     async def log(self, found: Found, run: RunSeen, tail: int | None) -> str:
         """The log of a run, or its last lines. Raises `MissingError` where it is gone."""
+
+    def log_lines(
+        self, found: Found, run: RunSeen, *, after: str = "", tail: int | None = None
+    ) -> AsyncIterator[LogLine]:
+        """The lines of a run's log as it writes them, until it ends: all, those behind a mark, or the last
+        `tail` first. Raises `MissingError` where it is gone or has not begun, and `PassingError`."""
 
     async def change(self, found: Found, fields: Mapping[str, Any]) -> None:
         """Set fields of the spec, by their names in the API."""

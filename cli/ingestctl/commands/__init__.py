@@ -6,8 +6,9 @@ from ingestctl.commands.app import app
 from ingestctl.commands.batches import run, status
 from ingestctl.commands.completion import completion
 from ingestctl.commands.doctor import doctor, migrate
-from ingestctl.commands.following import list_batches, logs, watch, why
+from ingestctl.commands.following import list_batches, watch, why
 from ingestctl.commands.forgetting import forget, lift_tombstone, list_tombstones
+from ingestctl.commands.logs import logs
 from ingestctl.commands.models import fetch, list_sets, lock_set, verify
 from ingestctl.commands.planning import plan
 from ingestctl.commands.reading import export

@@ -1,4 +1,4 @@
-"""`ingestctl list`, `watch`, `why` and `logs`: batches of this machine or of a cluster."""
+"""`ingestctl list`, `watch` and `why`: batches of this machine or of a cluster."""
 
 import json
 import time
@@ -8,7 +8,7 @@ import typer
 
 from ingest_contract.status import IngestBatchStatus
 from ingestctl.backends.choice import Where, on
-from ingestctl.backends.port import Batches, Found, MissingError, RunSeen
+from ingestctl.backends.port import Batches, Found
 from ingestctl.commands.app import Cluster, Context, ItsNamespace, Kubeconfig, app
 from ingestctl.consoles import people
 from ingestctl.listing import record_of, show_list
@@ -16,7 +16,7 @@ from ingestctl.options import Format, Home, Output
 from ingestctl.run import exit_code, results
 from ingestctl.screen import watcher_on
 from ingestctl.watching import Shown, batch_of, follow, on_screen
-from ingestctl.why import answer, chosen, show_why
+from ingestctl.why import answer, show_why
 
 ItsName = Annotated[str, typer.Argument(help="The batch.", metavar="BATCH")]
 
@@ -128,61 +128,3 @@ def why(  # noqa: PLR0913  the options of a command are its parameters
     """
     where = Where(namespace, context, kubeconfig, cluster or Where.is_plugin(of), home)
     show_why(on(where, lambda batches: answer(batches, name, recording)), output, results())
-
-
-@app.command(epilog="Example: kubectl ingest logs my-channel youtube:CNxH0rHS320 --run 2 --tail 50")
-def logs(  # noqa: PLR0913  the options of a command are its parameters
-    of: typer.Context,
-    name: ItsName,
-    recording: Annotated[
-        str, typer.Argument(help="Its id, the end of it, or its number (#3).", metavar="RECORDING")
-    ],
-    *,
-    number: Annotated[
-        int | None, typer.Option("--run", min=1, help="Of this run. Omitted: of the last one.")
-    ] = None,
-    tail: Annotated[
-        int | None, typer.Option("--tail", min=1, help="The last lines alone. Omitted: all.")
-    ] = None,
-    namespace: ItsNamespace = None,
-    context: Context = None,
-    kubeconfig: Kubeconfig = None,
-    cluster: Cluster = False,
-    home: Home = None,
-    output: Format = Output.TABLE,
-) -> None:
-    """Print the log of a recording's worker: a JSON object per line, as it was written.
-
-    With -o json or yaml, one document with the run and its lines. Exit code 0 if there is a
-    log; 2 if there is no such batch, recording or run, or its log is gone.
-    """
-    where = Where(namespace, context, kubeconfig, cluster or Where.is_plugin(of), home)
-
-    async def story(batches: Batches) -> tuple[RunSeen, str]:
-        found = await batches.get(name)
-        status = batch_of(found).status or IngestBatchStatus()
-        item = chosen(recording, await batches.items(found), status, name)
-        runs = await batches.runs(found, item.index)
-        mine = [run for run in runs if number in (None, run.number)]
-        if not mine:
-            there = ", ".join(str(run.number) for run in runs) or "none"
-            raise MissingError(f"no such run of {item.id} is to be seen any more; there: {there}")
-        return mine[-1], await batches.log(found, mine[-1], tail)
-
-    run, text = on(where, story)
-    if output is Output.TABLE:
-        print(text, end="" if text.endswith("\n") or not text else "\n")
-    else:
-        show_log(run, text, output)
-
-
-def show_log(run: RunSeen, text: str, output: Output) -> None:
-    """Print one document with a run's log."""
-    from dataclasses import asdict
-
-    import yaml
-
-    document = {"run": asdict(run), "lines": text.splitlines()}
-    print(
-        json.dumps(document, indent=2) if output is Output.JSON else yaml.safe_dump(document, sort_keys=False)
-    )

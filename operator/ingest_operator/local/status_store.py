@@ -50,17 +50,26 @@ def marked_alive(folder: BatchFolder, trace_id: str) -> Iterator[None]:
 def alive(home: Path) -> frozenset[str]:
     """The trace ids of the batches that sessions on this machine work on. That of a session that was killed
     is none of them: its lock went with it."""
-    found = set[str]()
-    for path in home.glob("batches/*/*/session"):
-        try:
-            with path.open(encoding="utf-8") as file:
-                try:
-                    fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-                except BlockingIOError:
-                    found.add(file.read())
-        except OSError:  # its batch was forgotten meanwhile
-            continue
-    return frozenset(found)
+    found = map(_session, home.glob("batches/*/*/session"))
+    return frozenset(trace_id for trace_id in found if trace_id is not None)
+
+
+def is_alive(folder: BatchFolder) -> bool:
+    """Whether a session works on this batch."""
+    return _session(folder.path / "session") is not None
+
+
+def _session(path: Path) -> str | None:
+    """The trace id of a live session, by its file."""
+    try:
+        with path.open(encoding="utf-8") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return file.read()
+    except OSError:  # there was none yet, or its batch was forgotten meanwhile
+        return None
+    return None
 
 
 def read_batch(folder: BatchFolder) -> IngestBatch | None:

@@ -25,6 +25,7 @@ from ingest_operator.kube.api.errors import (
     error_of,
 )
 from ingest_operator.kube.api.kubeconfig import KubeconfigError, Target, chosen
+from ingest_operator.kube.api.log_lines import LOG_BYTES, lines_of
 from ingest_operator.kube.api.repeats import Repeats
 from ingest_operator.kube.api.resources import PODS, Object, Resource
 
@@ -41,8 +42,9 @@ PAGE_OBJECTS: Final = 500
 CONNECTIONS: Final = 64
 REQUEST_SECONDS: Final = 30.0
 CONNECT_SECONDS: Final = 5.0
-LOG_BYTES: Final = 16 * 1024 * 1024
-"""Bytes of a log that are read: more than a kubelet keeps by default, and no pod can fill our memory."""
+SILENCE_SECONDS: Final = 60.0
+"""Seconds without a line after which a log that is followed is asked for anew: a connection may be dead
+without a word."""
 
 _METHODS: Final = {
     "get": "GET",
@@ -154,6 +156,31 @@ class Api:
             query["tailLines"] = str(tail)
         return (await self._send("get", "pods/log", path, query=query)).decode(errors="replace")
 
+    async def log_lines(
+        self, namespace: str, pod: str, container: str, *, since: str = "", tail: int | None = None
+    ) -> AsyncIterator[str]:
+        """The lines of a container's log as it writes them, each with its time and a blank in front, until it
+        ends; only those of the second of `since` and later, or the last `tail` first. Raises as `log` does,
+        and `UnreachableError` after `SILENCE_SECONDS` without a line."""
+        path = PODS.path(namespace, pod, "log")
+        query = {"container": container, "follow": "true", "timestamps": "true"}
+        query |= {"sinceTime": since} if since else {}
+        query |= {"tailLines": str(tail)} if tail is not None else {}
+        quiet = ClientTimeout(sock_connect=CONNECT_SECONDS, sock_read=SILENCE_SECONDS)
+        try:
+            response = await self._request("GET", path, query, None, quiet)
+            async with response:
+                if response.status >= HTTPStatus.BAD_REQUEST:
+                    raise error_of(
+                        response.status, await response.read(), response.headers.get("Retry-After")
+                    )
+                async for line in lines_of(response):
+                    yield line
+        except (ClientError, OSError) as error:
+            raise UnreachableError(
+                type(error).__name__, f"GET {path}: {str(error) or 'no line in time'}"
+            ) from error
+
     async def _pages(
         self, resource: Resource, namespace: str | None, labels: str, keep: Callable[[Object], Object]
     ) -> Listing:
@@ -182,7 +209,7 @@ class Api:
         """Send a request and read its whole answer; report the result to the observer."""
         started, status = monotonic(), 0
         try:
-            response = await self._request(_METHODS[verb], path, query or {}, body)
+            response = await self._request(_METHODS[verb], path, query or {}, body, self._timeout)
             content = await response.read()
             status = response.status
         except (ClientError, OSError) as error:  # a TimeoutError is an OSError
@@ -197,7 +224,12 @@ class Api:
         return content
 
     async def _request(
-        self, method: str, path: str, query: Mapping[str, str], body: Object | None
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, str],
+        body: Object | None,
+        limits: ClientTimeout,
     ) -> ClientResponse:
         headers = {"Accept": "application/json, */*", "Content-Type": _content_type(method)}
         # Adds host and credentials, which may have been renewed; the body is not passed in, or it would be
@@ -210,7 +242,7 @@ class Api:
             auth_settings=["BearerToken"],
         )
         response: ClientResponse = (
-            await self._client.call_api(method, url, headers, body, _request_timeout=self._timeout)
+            await self._client.call_api(method, url, headers, body, _request_timeout=limits)
         ).response
         return response
 

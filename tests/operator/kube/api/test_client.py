@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 
 from ingest_operator.kube.api.client import Api
-from ingest_operator.kube.api.errors import BusyError, ConflictError, RefusedError
+from ingest_operator.kube.api.errors import BusyError, ConflictError, RefusedError, UnreachableError
 from ingest_operator.kube.api.resources import BATCHES, JOBS, PODS, Object
 from tests.support.api_scene import BATCH, OK, POD, Scene, create, delete, get, patch, replace
-from tests.support.scripted_api import Answer, refuses, says
+from tests.support.scripted_api import Answer, refuses, says, says_half, stalls
 
 
 @pytest.fixture
@@ -105,6 +105,39 @@ def test_a_log_is_text_of_one_container(scene: Scene) -> None:
     assert asked.path == "/api/v1/namespaces/media/pods/one/log"
     assert asked.query == {"container": "worker", "limitBytes": "16777216"}
     assert scene.observed == [("get", "pods/log", 200)]
+
+
+async def followed(api: Api) -> list[str]:
+    return [
+        line async for line in api.log_lines("media", "one", "worker", since="2026-01-01T00:00:00Z", tail=3)
+    ]
+
+
+def test_a_log_that_is_followed_comes_line_by_line(scene: Scene) -> None:
+    assert scene.play(followed, says("1 one\n2 zw\u00f6lf\n\n3 unended")) == [
+        "1 one",
+        "2 zw\u00f6lf",
+        "",
+        "3 unended",
+    ]
+    (asked,) = scene.server.asked
+    assert asked.path == "/api/v1/namespaces/media/pods/one/log"
+    assert asked.query == {
+        "container": "worker",
+        "follow": "true",
+        "timestamps": "true",
+        "sinceTime": "2026-01-01T00:00:00Z",
+        "tailLines": "3",
+    }
+    assert isinstance(scene.refused(followed, refuses(403, "Forbidden")), RefusedError)
+
+
+def test_a_log_that_is_followed_and_says_nothing_for_long_is_no_end(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ingest_operator.kube.api.client.SILENCE_SECONDS", 0.05)
+    assert isinstance(scene.refused(followed, stalls, stalls, stalls), UnreachableError)
+    assert isinstance(scene.refused(followed, says_half), UnreachableError)
 
 
 def test_a_deletion_is_of_one_object_with_all_it_owns(scene: Scene) -> None:

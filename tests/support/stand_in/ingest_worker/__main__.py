@@ -1,6 +1,7 @@
 """Obeys the first word of the item's title: `succeed`, `fail REASON`, `hang`, `deaf`, `grow`, `vanish`,
 `mute`, `family`, `broken` (until models/mended is there), `exit CODE`, `raise`, `interrupt`, `tell` (what it
-was started with).
+was started with), `speak REASON` (writes to its log, reads from the pipe models/go-INDEX, writes what it
+read, and fails where that is `fail`).
 
 A plan takes each source as one item whose title is the last part of its address, with `+` for spaces;
 `unplannable` fails the plan, `robot` its first run. A part of the store is an item called like its channel.
@@ -168,6 +169,18 @@ def main() -> int:
     return 1
 
 
+def spoken(order: IngestOrder, reason: Reason) -> int:
+    """Two lines, with a pause between them in which the log can be read."""
+    print(f"run {order.run} begins", file=sys.stderr, flush=True)
+    word = (Path(order.place.models) / f"go-{order.item.index}").read_text()
+    print(f"run {order.run} was told {word}", file=sys.stderr, flush=True)
+    failed = Receipt(result="Failed", reason=reason, message="as asked", seconds=1.0)
+    return leave(
+        failed if word == "fail" else Receipt(result="Succeeded", seconds=1.0, media_seconds=10.0),
+        order.place.receipt,
+    )
+
+
 def ingested(order: IngestOrder) -> int:
     receipt = order.place.receipt
     signal.signal(signal.SIGTERM, lambda *_: interrupted(receipt))
@@ -180,6 +193,8 @@ def ingested(order: IngestOrder) -> int:
             return leave(
                 Receipt(result="Failed", reason=Reason(reason), message="as asked", seconds=1.0), receipt
             )
+        case ["speak", reason]:
+            return spoken(order, Reason(reason))
         case ["mute"]:
             return 0
         case ["vanish"]:
