@@ -18,6 +18,7 @@ from ingest_contract.batch_sources import (
     SourceUrl,
     VolumeSource,
 )
+from ingest_contract.intervals import Intervals
 from ingest_contract.order import SpeakerCount
 from ingest_contract.profile import ObjectMeta, Vocabulary
 from ingest_contract.selection import Reprocess, Select, StoreSource
@@ -152,7 +153,7 @@ class SuspendMode(StrEnum):
     """Running recordings end now, uncharged, and later resume after their last finished stage."""
 
 
-MUTABLE: Final = ("parallelism", "sources", "suspend", "suspendMode", "retryFailed")
+MUTABLE: Final = ("parallelism", "sources", "suspend", "suspendMode", "retryFailed", "retryRecordings")
 """Fields that may change while a batch runs; sources only grow."""
 
 FROZEN: Final = ("profileRef", "select", "transcription", "speakers", "reprocess", "retry", "dryRun")
@@ -235,6 +236,11 @@ class IngestBatchSpec(ContractModel, json_schema_extra=_SPEC_RULES):
 
     retry_failed: Annotated[str, StringConstraints(max_length=64)] = ""
     """Any new value starts one more pass over the failed recordings. May change at any time."""
+
+    retry_recordings: Intervals = ""
+    """Which failed recordings a new value of `retryFailed` gives that pass, by index, for example `3,7-9`;
+    empty: all. Those that have not failed stay as they are. May change at any time, and means nothing by
+    itself."""
 
     dry_run: bool = False
     """Plan only: the status shows what would be done."""

@@ -106,6 +106,9 @@ class ReasonCount(ContractModel):
     sentence: LongText = ""
     """What it means and what to do."""
 
+    recordings: Intervals = ""
+    """Which they are, by index; for failures alone."""
+
 
 class PlanStatus(ContractModel):
     """The result of planning."""

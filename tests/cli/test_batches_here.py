@@ -130,6 +130,10 @@ def test_what_is_not_here_is_answered_with_what_is(home: Path, once: Path, comma
         assert (missing.code, "did you mean talks?" in missing.err) == (2, True), verb
         assert "kubectl ingest" in missing.err
     assert command("why", "talks", "nothing").code == 2
+    retried = command("retry", "talks", "fail")
+    assert (retried.code, "no recording 'fail'" in retried.err) == (2, True)
+    retried = command("retry", "talks", "1")
+    assert (retried.code, "`--retry RECORDING` one of them" in retried.err) == (2, True)
     here = command("suspend", "talks")
     assert (here.code, "Ctrl-C in `ingestctl run` suspends it" in here.err) == (2, True)
 
@@ -203,11 +207,6 @@ def test_ctrl_c_ends_the_watch_and_leaves_no_traceback(finished: Path) -> None:
         assert watching.wait(180) == 130
     assert first.startswith("NotSeen: No operator has reconciled the batch")
     assert "Traceback" not in rest
-
-
-def test_a_retry_of_single_recordings_says_what_to_do_in_its_place(command: CommandLine) -> None:
-    refused = command("retry", "talks", "3", "--cluster")
-    assert (refused.code, "retries all failed recordings of a batch together" in refused.err) == (2, True)
 
 
 def test_a_plan_says_what_would_be_done_and_leaves_nothing_behind(home: Path) -> None:

@@ -112,8 +112,16 @@ def test_a_batch_is_listed_followed_explained_and_retried_with_the_roles_of_peop
     assert refused.code == 1
     assert "may not patch ingestbatches" in refused.err
     assert "ask for the role `edit`" in refused.err
-    retried = command("retry", "talks", "-n", scene.namespace, "--kubeconfig", edit)
-    assert (retried.code, "2 failed recordings get one more pass" in retried.err) == (0, True)
+    may = ("-n", scene.namespace, "--kubeconfig", edit)
+    for named in ("nothing", "2"):
+        wrong = command("retry", "talks", "0", named, *may)
+        assert (wrong.code, "nothing is retried: " in wrong.err) == (2, True)
+    single = command("retry", "talks", "1", *may)
+    assert (single.code, "1 failed recording gets one more pass" in single.err) == (0, True)
+    left = scene.until(lambda status: status["counts"].get("succeeded") == 2, "one was retried")
+    assert [(each["reason"], each["recordings"]) for each in left["failures"]] == [("NotFound", "0")]
+    retried = command("retry", "talks", *may)
+    assert (retried.code, "1 failed recording gets one more pass" in retried.err) == (0, True)
     scene.until_state("Complete")
     assert command("watch", "talks", *there).code == 0
     again = command("retry", "talks", "-n", scene.namespace, "--kubeconfig", edit)

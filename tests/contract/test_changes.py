@@ -22,7 +22,7 @@ CHANGES = {
     "nothing": ({}, {}, True),
     "more at once": ({}, {"parallelism": 9}, True),
     "suspended": ({}, {"suspend": True, "suspendMode": "Kill"}, True),
-    "another pass": ({}, {"retryFailed": "monday"}, True),
+    "another pass": ({}, {"retryFailed": "monday", "retryRecordings": "0,3-4"}, True),
     "a source added": ({}, {"sources": [A, B]}, True),
     "sources in another order": ({"sources": [A, B]}, {"sources": [B, A]}, True),
     "a default written out": ({}, {"retry": {"maxAttempts": 3}, "reprocess": "Never", "select": {}}, True),

@@ -14,7 +14,7 @@ HEAD = "apiVersion: video-ingest.dev/v1alpha1\nkind: IngestBatch\nmetadata: {nam
 SOURCES = "  sources: [{url: 'https://media.example.org/talk.mp4'}]\n"
 SPEC = "spec:\n" + SOURCES
 FIELDS = (
-    "dryRun, parallelism, profileRef, reprocess, retry, retryFailed, "
+    "dryRun, parallelism, profileRef, reprocess, retry, retryFailed, retryRecordings, "
     "select, sources, speakers, suspend, suspendMode, transcription"
 )
 

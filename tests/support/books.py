@@ -37,7 +37,8 @@ class Books:
     def write_down(self, shown: Iterable[Run], before: IngestBatchStatus, after: IngestBatchStatus) -> None:
         """After a look whose status was accepted."""
         if after.retry_failed != before.retry_failed:
-            for index in decode(before.final_recordings.failed):
+            failed = decode(before.final_recordings.failed)
+            for index in failed - decode(after.final_recordings.failed):
                 self.charged[index] = self.forgivable[index] = 0
         ledger = restore(after)
         fresh = [

@@ -2,7 +2,7 @@
 the strange corners included."""
 
 import random
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
 from typing import Any, Final
 
@@ -96,7 +96,7 @@ def ledgers(draw: st.DrawFn) -> Ledger:
         failed=frozenset(where["f"]),
         runs={index: dealer.randint(1, 64) for index in where["f"]},
         rows=_rows(where),
-        failures=draw(_counts),
+        failures=_dealt(where["f"], draw(st.lists(_reasons, min_size=1, max_size=6, unique=True)), dealer),
         skips=draw(_counts),
         totals=draw(_totals),
         histogram=draw(_histograms),
@@ -111,6 +111,16 @@ def ledgers(draw: st.DrawFn) -> Ledger:
         retry_failed=draw(st.text(st.characters(exclude_categories=["Cs"]), max_size=64)),
     )
     return as_rows_allow(ledger)
+
+
+def _dealt(
+    failed: Sequence[int], reasons: Sequence[Reason], dealer: random.Random
+) -> dict[Reason, frozenset[int]]:
+    """Each failed item to one of the reasons."""
+    found: dict[Reason, set[int]] = {}
+    for index in failed:
+        found.setdefault(dealer.choice(reasons), set()).add(index)
+    return {reason: frozenset(which) for reason, which in found.items()}
 
 
 def _rows(where: Mapping[str, list[int]]) -> tuple[RecordingStatus, ...]:

@@ -105,7 +105,8 @@ class Here:
         """Never: who runs a batch here holds it in the foreground."""
         words = {
             "suspend": "Ctrl-C in `ingestctl run` suspends it, and the same command resumes",
-            "retryFailed": "`ingestctl run FILE --retry-failed` gives failed recordings another pass",
+            "retryFailed": "`ingestctl run FILE --retry-failed` gives failed recordings another pass, "
+            "`--retry RECORDING` one of them",
         }
         advice = "; ".join(text for field, text in words.items() if field in fields)
         raise MissingError(

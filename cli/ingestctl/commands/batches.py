@@ -2,11 +2,13 @@
 
 import os
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from ingest_contract.batch import IngestBatch
 from ingest_contract.place import Runtime
 from ingest_operator.core.orders import Machine, runtime_of
 from ingest_operator.local.folders import BatchFolder
@@ -15,6 +17,7 @@ from ingest_operator.local.session import Request
 from ingest_operator.local.sources import Mounts
 from ingest_operator.local.status_store import read_batch
 from ingest_worker.unheard import needs_hearing
+from ingestctl.backends.port import MissingError
 from ingestctl.commands.app import Cookies, Namespace, Secrets, app, pairs
 from ingestctl.consoles import people
 from ingestctl.files import asked
@@ -22,6 +25,7 @@ from ingestctl.options import Dsn, Format, Home, Output
 from ingestctl.place import Workplace
 from ingestctl.prepare import prepared
 from ingestctl.retention import retained
+from ingestctl.retrying import pass_of
 from ingestctl.run import Screen, run_batch, show
 
 _UNITS = {"K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
@@ -65,6 +69,14 @@ def run(  # noqa: PLR0913, PLR0917  the options of a command are its parameters
     retry_failed: Annotated[  # noqa: FBT002 -- a flag that is off unless it is given
         bool, typer.Option("--retry-failed", help="Give the recordings that failed one more pass.")
     ] = False,
+    retry: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--retry",
+            metavar="RECORDING",
+            help="Give this one that failed one more pass: its id, the end of it, or its number. Repeatable.",
+        ),
+    ] = None,
 ) -> None:
     """Run a batch on this machine: plan it, ingest it, show the result.
 
@@ -78,11 +90,9 @@ def run(  # noqa: PLR0913, PLR0917  the options of a command are its parameters
         pairs(volume, "--volume"), pairs(config_map, "--config-map"), pairs(secret, "--secret"), cookies
     )
     limit = _bytes(memory)
-    if retry_failed:
-        folder = BatchFolder.of(place.home, batch.metadata.namespace, batch.metadata.name)
-        batch = batch.model_copy(
-            update={"spec": batch.spec.model_copy(update={"retry_failed": _next_token(folder)})}
-        )
+    if retry_failed and retry:
+        raise typer.BadParameter("--retry-failed takes all of them", param_hint="--retry")
+    batch = with_pass(batch, place, retry or (), is_new=retry_failed or bool(retry))
     machine = _machine()
     runtime: Runtime = runtime_of(profile.spec, machine, batch.spec.parallelism)
     console = people()
@@ -100,10 +110,30 @@ def run(  # noqa: PLR0913, PLR0917  the options of a command are its parameters
         raise typer.Exit(run_batch(request, Screen(console, output)))
 
 
-def _next_token(folder: BatchFolder) -> str:
+def with_pass(batch: IngestBatch, place: Workplace, names: Sequence[str], *, is_new: bool) -> IngestBatch:
+    """The batch with the pass over failed recordings that is asked for; without one, with the last that was:
+    the file says nothing of it, and to run it again is no other pass."""
+    folder = BatchFolder.of(place.home, batch.metadata.namespace, batch.metadata.name)
     old = read_batch(folder)
-    last = old.spec.retry_failed if old else ""
-    return f"pass-{int(last.removeprefix('pass-')) + 1}" if last.removeprefix("pass-").isdigit() else "pass-1"
+    if old is None:
+        if names:
+            raise MissingError(f"nothing is retried: {batch.metadata.name} has not run here ({folder.path})")
+        return batch
+    if is_new:
+        last = old.spec.retry_failed.removeprefix("pass-")
+        token = f"pass-{int(last) + 1}" if last.isdecimal() else "pass-1"
+        items = {item.index: item for item in read_items(folder)}
+        fields = pass_of(old, items, names, token)
+        changed = {"retry_failed": fields.get("retryFailed", old.spec.retry_failed)}
+        changed["retry_recordings"] = fields.get("retryRecordings", old.spec.retry_recordings)
+    elif not batch.spec.retry_failed:
+        changed = {
+            "retry_failed": old.spec.retry_failed,
+            "retry_recordings": old.spec.retry_recordings,
+        }
+    else:
+        return batch
+    return batch.model_copy(update={"spec": batch.spec.model_copy(update=changed)})
 
 
 def _machine() -> Machine:

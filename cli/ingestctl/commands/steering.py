@@ -7,13 +7,15 @@ from typing import Annotated, Any
 import typer
 
 from ingest_contract.batch import SuspendMode
+from ingest_contract.intervals import decode
 from ingest_contract.status import IngestBatchStatus
 from ingestctl.backends.choice import Where, on
-from ingestctl.backends.port import Batches, MissingError
+from ingestctl.backends.port import Batches
 from ingestctl.commands.app import Cluster, Context, ItsNamespace, Kubeconfig, app
 from ingestctl.commands.following import ItsName
 from ingestctl.consoles import people
 from ingestctl.options import Home
+from ingestctl.retrying import pass_of
 from ingestctl.watching import batch_of
 
 
@@ -64,12 +66,19 @@ def resume(  # noqa: PLR0913  the options of a command are its parameters
     _change(where, name, {"suspend": False}, "goes on: `watch` follows it")
 
 
-@app.command(epilog="Example: kubectl ingest retry my-channel -n talks")
+@app.command(
+    epilog="Examples: kubectl ingest retry my-channel -n talks; "
+    "kubectl ingest retry my-channel youtube:CNxH0rHS320 '#7'"
+)
 def retry(  # noqa: PLR0913  the options of a command are its parameters
     of: typer.Context,
     name: ItsName,
     recordings: Annotated[
-        list[str] | None, typer.Argument(help="Not offered: all that failed get a pass.", hidden=True)
+        list[str] | None,
+        typer.Argument(
+            help="These alone: an id, the end of it, or a number (#3). Omitted: all that failed.",
+            metavar="[RECORDING]...",
+        ),
     ] = None,
     *,
     namespace: ItsNamespace = None,
@@ -78,29 +87,33 @@ def retry(  # noqa: PLR0913  the options of a command are its parameters
     cluster: Cluster = False,
     home: Home = None,
 ) -> None:
-    """Give the failed recordings of a batch one more pass, by a new value of `spec.retryFailed`.
+    """Give the failed recordings of a batch one more pass, or those that are named, by a new value of
+    `spec.retryFailed`.
 
     Fix first what they failed by: `why` says it. What succeeded or was skipped stays. Needs the role `edit`.
     A batch that GitOps applies is changed in its repository instead. Exit code 0, also where nothing failed;
-    2 if there is no such batch.
+    2 if there is no such batch, or if a recording that is named is unknown or has not failed: then none is
+    retried.
     """
     where = Where(namespace, context, kubeconfig, cluster or Where.is_plugin(of), home)
 
-    if recordings:
-        raise MissingError(
-            "the operator retries all failed recordings of a batch together: leave the recordings out, "
-            f"or name {' '.join(recordings)} as sources of a batch of their own (docs/command-line.md)"
-        )
-
     async def story(batches: Batches) -> str:
         found = await batches.get(name)
-        failed = (batch_of(found).status or IngestBatchStatus()).counts.failed
+        batch, called = batch_of(found), f"{found.namespace}/{found.name}"
         token = f"retry-{datetime.now(UTC):%Y%m%dT%H%M%S%fZ}"  # noqa: TID251  the composition root of this change
-        if not failed:
-            return f"{found.namespace}/{found.name}: nothing failed, so nothing is retried"
-        await batches.change(found, {"retryFailed": token})
+        items = await batches.items(found) if recordings else {}
+        fields = pass_of(batch, items, recordings or (), token)
+        if not fields:
+            return f"{called}: " + (
+                "a pass that takes them is asked for already, and begins soon"
+                if recordings
+                else "nothing failed, so nothing is retried"
+            )
+        await batches.change(found, fields)
+        taken = decode(fields["retryRecordings"])
+        failed = len(taken) if taken else (batch.status or IngestBatchStatus()).counts.failed
         words = "1 failed recording gets" if failed == 1 else f"{failed} failed recordings get"
-        return f"{found.namespace}/{found.name}: {words} one more pass ({token}): `watch` follows it"
+        return f"{called}: {words} one more pass ({token}): `watch` follows it"
 
     people().print(on(where, story), soft_wrap=True)
 

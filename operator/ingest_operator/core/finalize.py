@@ -11,6 +11,7 @@ from ingest_contract.failures import CHARGED, FAILURES, Reason
 from ingest_contract.receipt import Receipt
 from ingest_contract.recording_status import RecordingState, RecordingStatus
 from ingest_contract.status import RTF_BUCKETS
+from ingest_operator.core.failed import joined
 from ingest_operator.core.ledger import Ledger, OpenItem
 from ingest_operator.core.outcome import Outcome, Run, Waits
 from ingest_operator.core.phases import cached_mib
@@ -63,7 +64,7 @@ def with_skip(ledger: Ledger, run: Run, outcome: Outcome, item_id: str) -> Ledge
 
 def with_failure(ledger: Ledger, run: Run, outcome: Outcome, item_id: str) -> Ledger:
     """The recording's budget is spent, or no retry can help it."""
-    failures = _counted(ledger.failures, outcome.reason)
+    failures = joined(ledger.failures, outcome.reason, run.index)
     runs = _grouped(dict(ledger.runs) | {run.index: run.number})
     ledger = _finished(ledger, run, outcome, item_id, RecordingState.FAILED)
     return replace(ledger, failed=ledger.failed | {run.index}, failures=failures, runs=runs)

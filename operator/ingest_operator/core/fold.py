@@ -13,8 +13,10 @@ from typing import Final
 
 from ingest_contract.batch import IngestBatchSpec
 from ingest_contract.failures import FAILURES, Reason, Verdict
+from ingest_contract.intervals import decode
 from ingest_contract.status import MAX_WAITING_ROWS
 from ingest_operator.core.breaker import Finished, after, is_probe
+from ingest_operator.core.failed import only
 from ingest_operator.core.finalize import with_failure, with_fetched, with_skip, with_success, with_waits
 from ingest_operator.core.ledger import Ledger, OpenItem
 from ingest_operator.core.nodes import (
@@ -46,7 +48,7 @@ def fold(
     """The ledger after folding the observed runs. `ids` names the recordings, for their rows; reasons of
     `elsewhere` stop a site, and not this batch."""
     seen_at, now = floor(now * 1000) / 1000, round(now, 3)
-    ledger = as_time_goes(_another_pass(ledger, spec.retry_failed), now)
+    ledger = as_time_goes(_another_pass(ledger, spec), now)
     seen = sorted((_to_the_millisecond(run, now) for run in runs), key=_by_end)
     fresh = [run for run in seen if not is_recorded(ledger, run)]
     for shown, busy_since in zip(fresh, _busy_since(fresh), strict=True):
@@ -132,18 +134,20 @@ def _busy_since(runs: Sequence[Run]) -> list[float]:
     return list(accumulate((run.started_at for run in reversed(runs)), min))[::-1]
 
 
-def _another_pass(ledger: Ledger, token: str) -> Ledger:
-    """A new `retryFailed` makes the failed recordings pending again; their run numbers go on, their charged
-    attempts start again at zero."""
-    if token == ledger.retry_failed:
+def _another_pass(ledger: Ledger, spec: IngestBatchSpec) -> Ledger:
+    """A new `retryFailed` makes the failed recordings pending again, or those of them that `retryRecordings`
+    names; their run numbers go on, their charged attempts start again at zero."""
+    if spec.retry_failed == ledger.retry_failed:
         return ledger
-    rows = tuple(row for row in ledger.rows if row.index not in ledger.failed)
+    named = decode(spec.retry_recordings)
+    taken = ledger.failed & named if named else ledger.failed
+    left = ledger.failed - taken
     return replace(
         ledger,
-        failed=frozenset(),
-        failures={},
-        rows=rows,
-        retry_failed=token,
+        failed=left,
+        failures=only(ledger.failures, left),
+        rows=tuple(row for row in ledger.rows if row.index not in taken),
+        retry_failed=spec.retry_failed,
         recent=(),
         breaker=None,
         fetch_recent=(),

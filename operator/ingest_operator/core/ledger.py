@@ -18,6 +18,7 @@ from ingest_contract.obstacles import Breaker, NodeStatus
 from ingest_contract.recording_status import RecordingState, RecordingStatus
 from ingest_contract.stages import Stage
 from ingest_contract.status import RTF_BUCKETS, IngestBatchStatus
+from ingest_operator.core.failed import ByReason, of_entries, only
 from ingest_operator.core.phases import Phase
 from ingest_operator.core.timestamps import from_rfc3339
 from ingest_operator.core.totals import Totals, totals_of
@@ -100,7 +101,7 @@ class Ledger:
     rows: tuple[RecordingStatus, ...] = ()
     """Details of finished recordings, for people only: failed ones, then the others, newest first; as many as
     the rows of `open_item` leave."""
-    failures: Mapping[Reason, int] = field(default_factory=_nothing)
+    failures: ByReason = field(default_factory=_nothing)
     skips: Mapping[Reason, int] = field(default_factory=_nothing)
     totals: Totals = field(default_factory=Totals)
     histogram: tuple[int, ...] = (0,) * (len(RTF_BUCKETS) + 1)
@@ -186,16 +187,17 @@ def restore(status: IngestBatchStatus | None) -> Ledger:
         return Ledger()
     fetch = status.fetch or FetchStatus()
     succeeded, skipped = decode(status.final_recordings.succeeded), decode(status.final_recordings.skipped)
+    failed = decode(status.final_recordings.failed)
     return Ledger(
         open_items=_under_way(status),
         succeeded=succeeded,
         skipped=skipped,
-        failed=decode(status.final_recordings.failed),
+        failed=failed,
         runs={
             index: group.run for group in status.runs for index in decode(group.indexes) - succeeded - skipped
         },
         rows=tuple(row for row in status.recordings if row.state not in _OPEN_STATES),
-        failures={Reason(entry.reason): entry.count for entry in status.failures},
+        failures=of_entries(status.failures, failed),
         skips={Reason(entry.reason): entry.count for entry in status.skips},
         totals=totals_of(status.sums),
         histogram=status.rtf.histogram if status.rtf else Ledger().histogram,
@@ -225,7 +227,8 @@ def within(ledger: Ledger, total: int) -> Ledger:
     open_item = {
         index: item for index, item in ledger.open_items.items() if index < total and index not in final
     }
-    return replace(ledger, open_items=open_item, succeeded=succeeded, skipped=skipped, failed=failed)
+    places = replace(ledger, open_items=open_item, succeeded=succeeded, skipped=skipped, failed=failed)
+    return replace(places, failures=only(ledger.failures, failed))
 
 
 def _under_way(status: IngestBatchStatus) -> Mapping[int, OpenItem]:

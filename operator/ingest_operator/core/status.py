@@ -17,6 +17,7 @@ from ingest_contract.status import RTF_BUCKETS, Counts, IngestBatchStatus, Reaso
 from ingest_operator.core.batch import Batch
 from ingest_operator.core.conditions import ConditionDraft, as_conditions, conclusions
 from ingest_operator.core.cost import cost_of
+from ingest_operator.core.failed import ByReason
 from ingest_operator.core.ledger import Ledger, Open
 from ingest_operator.core.outcome import Observation
 from ingest_operator.core.phases import Phase, sizes_of
@@ -61,7 +62,7 @@ def render(
         ),
         runs=_runs(ledger),
         running=groups_of(ledger),
-        failures=_reasons(ledger.failures),
+        failures=_failures(ledger.failures),
         skips=_reasons(ledger.skips),
         recent=ledger.recent,
         breaker=_breaker(ledger.breaker),
@@ -169,6 +170,13 @@ def _reasons(counts: Mapping[Reason, int]) -> tuple[ReasonCount, ...]:
     return tuple(
         ReasonCount(reason=reason.value, count=count, sentence=FAILURES[reason].sentence)
         for reason, count in ordered
+    )
+
+
+def _failures(by_reason: ByReason) -> tuple[ReasonCount, ...]:
+    entries = _reasons({reason: len(which) for reason, which in by_reason.items()})
+    return tuple(
+        entry.model_copy(update={"recordings": encode(by_reason[Reason(entry.reason)])}) for entry in entries
     )
 
 

@@ -75,6 +75,21 @@ def test_a_new_retry_failed_tries_the_failed_recordings_once_more_and_only_them(
     assert sorted(kubelet.runs()) == [(0, 1), (0, 2), (1, 1), (1, 2), (1, 3), (2, 1)]
 
 
+def test_a_retry_of_single_recordings_leaves_the_other_failures_as_they_are(scene: Scene) -> None:
+    kubelet = scene.play(sequence({index: [fails(Reason.NOT_FOUND)] for index in range(2)}))
+    scene.operate()
+    scene.batch(parallelism=3)
+    scene.until_state("CompleteWithFailures")
+    scene.change(retryFailed="after one link was mended", retryRecordings="1-2")
+    status = scene.until(
+        lambda status: final(status) == {"succeeded": 2, "skipped": 0, "failed": 1}, "it was tried again"
+    )
+    assert [(each["reason"], each["count"], each["recordings"]) for each in status["failures"]] == [
+        ("NotFound", 1, "0")
+    ]
+    assert sorted(kubelet.runs()) == [(0, 1), (1, 1), (1, 2), (2, 1)]
+
+
 def test_a_dry_run_shows_what_would_be_done_and_does_none_of_it(scene: Scene) -> None:
     kubelet = scene.play()
     scene.operate()

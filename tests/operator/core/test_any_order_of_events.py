@@ -206,9 +206,9 @@ class AnyOrderOfEvents(RuleBasedStateMachine):
     def somebody_suspends_or_resumes(self, suspend: bool, mode: SuspendMode) -> None:  # noqa: FBT001 -- hypothesis names it
         self.operator.spec |= {"suspend": suspend, "suspend_mode": mode}
 
-    @rule(token=st.sampled_from(["", "monday", "tuesday"]))
-    def somebody_wants_another_pass(self, token: str) -> None:
-        self.operator.spec["retry_failed"] = token
+    @rule(token=st.sampled_from(["", "monday", "tuesday"]), recordings=st.sampled_from(["", "0", "1-2,9"]))
+    def somebody_wants_another_pass(self, token: str, recordings: str) -> None:
+        self.operator.spec |= {"retry_failed": token, "retry_recordings": recordings}
 
     @precondition(lambda self: self.operator.count < AT_MOST)
     @rule()
@@ -249,6 +249,9 @@ class AnyOrderOfEvents(RuleBasedStateMachine):
         assert sum(map(len, places)) == len(frozenset().union(*places))
         assert sum(map(len, places)) + status.counts.pending == status.counts.total <= self.operator.count
         assert sum(entry.count for entry in status.failures) == status.counts.failed
+        which = [decode(entry.recordings) for entry in status.failures]
+        assert [len(each) for each in which] == [entry.count for entry in status.failures]
+        assert frozenset().union(*which) == decode(status.final_recordings.failed)
         assert sum(entry.count for entry in status.skips) == status.counts.skipped
 
     @invariant()

@@ -147,6 +147,24 @@ def test_another_pass_makes_failed_items_pending_and_forgets_none_of_their_proce
     assert folded(again, retry_failed="monday") == again
 
 
+def test_a_pass_over_some_of_the_failed_items_leaves_the_others_as_they_are() -> None:
+    failed = folded(
+        Ledger(),
+        over(a_run(3, 2), Reason.NOT_FOUND),
+        over(a_run(4), Reason.NOT_FOUND),
+        over(a_run(6), Reason.UNDECODABLE),
+        over(a_run(5)),
+    )
+    named = {"retry_failed": "monday", "retry_recordings": "3,5-6,90"}
+    again = folded(failed, **named)
+    assert (again.failed, dict(again.failures)) == ({4}, {Reason.NOT_FOUND: {4}})
+    assert (again.succeeded, again.open_items, dict(again.runs)) == ({5}, {}, {3: 2, 4: 1, 6: 1})
+    assert [row.index for row in again.rows] == [4, 5]
+    assert folded(again, **named) == again
+    assert folded(again, retry_failed="monday", retry_recordings="4") == again, "by itself it means nothing"
+    assert folded(again, retry_failed="tuesday").failed == set()
+
+
 def test_the_process_numbers_of_what_succeeds_in_another_pass_need_no_remembering() -> None:
     again = folded(
         folded(Ledger(), over(a_run(3), Reason.NOT_FOUND)), over(a_run(3, 2)), retry_failed="monday"

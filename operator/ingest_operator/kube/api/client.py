@@ -121,11 +121,11 @@ class Api:
     async def patch(
         self, resource: Resource, namespace: str, name: str, body: Object, *, subresource: str | None = None
     ) -> Object:
-        """Apply a JSON merge patch; with `metadata.resourceVersion` in it, only to that version."""
+        """Apply a JSON merge patch; with `metadata.resourceVersion` in it, only to that version. A field that
+        the cluster's definition does not know is refused, as for `replace_status`."""
         asked = "/".join(part for part in (resource.plural, subresource) if part)
-        return _object(
-            await self._send("patch", asked, resource.path(namespace, name, subresource), body=body)
-        )
+        path = resource.path(namespace, name, subresource)
+        return _object(await self._send("patch", asked, path, query={"fieldValidation": "Strict"}, body=body))
 
     async def delete(self, resource: Resource, namespace: str, name: str, *, uid: str) -> None:
         """Delete this object and, in the background, what it owns. It is no error if the object is gone, even

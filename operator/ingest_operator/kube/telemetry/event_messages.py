@@ -20,7 +20,7 @@ from ingest_contract.text import without_credentials
 from ingest_operator.kube.api.resources import Object
 from ingest_operator.kube.telemetry.notes import Aspect, EventRules, Note, NoteType, enumerated
 from ingest_operator.kube.telemetry.notification_messages import untold
-from ingest_operator.kube.telemetry.status_diff import failed_since, is_same_pass
+from ingest_operator.kube.telemetry.status_diff import failed_before, failed_since
 
 
 def _origin(before: IngestBatchStatus | None, after: IngestBatchStatus) -> Note | None:
@@ -114,7 +114,7 @@ def _failures(before: IngestBatchStatus | None, after: IngestBatchStatus) -> Not
 
 def _only_failed(before: IngestBatchStatus | None, after: IngestBatchStatus) -> RecordingStatus | None:
     """The row of the one recording that failed; None where the rows had no room for it."""
-    known = decode(before.final_recordings.failed) if before and is_same_pass(before, after) else frozenset()
+    known = failed_before(before)
     fresh = decode(after.final_recordings.failed) - known
     return next((row for row in after.recordings if row.index in fresh), None)
 

@@ -7,6 +7,7 @@ twice.
 from collections import Counter
 from collections.abc import Iterable
 
+from ingest_contract.intervals import decode
 from ingest_contract.notifications import Delivery
 from ingest_contract.status import IngestBatchStatus, ReasonCount
 
@@ -22,9 +23,10 @@ def skipped_since(before: IngestBatchStatus | None, after: IngestBatchStatus) ->
 
 
 def failed_since(before: IngestBatchStatus | None, after: IngestBatchStatus) -> Counter[str]:
-    """How many recordings failed for good, by reason. A pass of `retryFailed` takes all failures back and
-    counts from zero."""
-    return _gained(before.failures if before and is_same_pass(before, after) else (), after.failures)
+    """How many recordings failed for good, by reason. What a pass of `retryFailed` takes back and fails again
+    counts again: a status without it lies in between, because nothing starts before one is written."""
+    known = failed_before(before)
+    return +Counter({each.reason: len(decode(each.recordings) - known) for each in after.failures})
 
 
 def notified_since(before: IngestBatchStatus | None, after: IngestBatchStatus) -> Counter[str]:
@@ -42,9 +44,9 @@ def notified_since(before: IngestBatchStatus | None, after: IngestBatchStatus) -
     return +found
 
 
-def is_same_pass(before: IngestBatchStatus, after: IngestBatchStatus) -> bool:
-    """Whether no `retryFailed` lies between two statuses."""
-    return before.retry_failed == after.retry_failed
+def failed_before(before: IngestBatchStatus | None) -> frozenset[int]:
+    """The recordings that had failed already."""
+    return decode(before.final_recordings.failed) if before else frozenset()
 
 
 def _gained(before: Iterable[ReasonCount], after: Iterable[ReasonCount]) -> Counter[str]:

@@ -356,7 +356,13 @@ def test_a_rule_refuses_what_it_should_and_is_the_only_one_to_do_so(
 
 
 @pytest.mark.parametrize(
-    "change", [{"parallelism": 9}, {"suspend": True}, {"suspendMode": "Kill"}, {"retryFailed": "again"}]
+    "change",
+    [
+        {"parallelism": 9},
+        {"suspend": True},
+        {"suspendMode": "Kill"},
+        {"retryFailed": "again", "retryRecordings": "3,7-9"},
+    ],
 )
 def test_what_may_change_at_any_time_may(control_plane: ControlPlane, namespace: str, change: Json) -> None:
     made = control_plane.admin.create(an_object("IngestBatch", namespace, BATCH))

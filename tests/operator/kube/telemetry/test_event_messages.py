@@ -93,12 +93,13 @@ def test_a_failure_without_a_row_is_reported_all_the_same() -> None:
 
 
 def test_a_recording_that_fails_in_another_pass_is_reported_again() -> None:
-    once = folded(Ledger(), *failed(0))
+    once = folded(Ledger(), *failed(0, 3))
     before = a_status(ledger=once)
-    assert told(before, a_status(*failed(0, number=2), ledger=once, retry_failed="again"))[
-        "ItemFailed"
-    ].startswith("youtube:video-00000")
-    assert told(before, a_status(ledger=once, retry_failed="again")) == {}
+    began = a_status(ledger=once, retry_failed="again", retry_recordings="0")
+    assert told(before, began) == {}
+    again = folded(once, retry_failed="again", retry_recordings="0")
+    after = a_status(*failed(0, number=2), ledger=again, retry_failed="again", retry_recordings="0")
+    assert told(began, after)["ItemFailed"].startswith("youtube:video-00000"), "and not the other once more"
 
 
 def test_a_run_that_is_tried_again_or_a_recording_without_speech_is_no_news() -> None:

@@ -82,22 +82,25 @@ def test_what_is_seen_again_is_not_counted_again(metrics: Metrics) -> None:
     expected = {("Succeeded",): 1, ("Private",): 1, ("NotFound",): 1}
     assert values(metrics, "video_ingest_outcomes_total") == expected
     more = a_status(
-        *(over(a_run(index)) for index in range(3)),
+        *(over(a_run(index)) for index in (0, 4, 5)),
+        over(a_run(2), Reason.NOT_FOUND),
         over(a_run(3), Reason.NOT_FOUND),
-        over(a_run(4), Reason.NOT_FOUND),
     )
     metrics.accepted(a_batch(), done, more)
     assert values(metrics, "video_ingest_outcomes_total") == expected | {("Succeeded",): 3, ("NotFound",): 2}
 
 
 def test_a_recording_that_fails_in_another_pass_is_another_outcome(metrics: Metrics) -> None:
-    ledger = folded(Ledger(), over(a_run(0), Reason.NOT_FOUND))
+    ledger = folded(Ledger(), *(over(a_run(index), Reason.NOT_FOUND) for index in range(2)))
     failed = a_status(ledger=ledger)
-    again = a_status(over(a_run(0, 2), Reason.NOT_FOUND), ledger=ledger, retry_failed="again")
-    assert [failed.counts.failed, again.counts.failed] == [1, 1]
+    only = {"retry_failed": "again", "retry_recordings": "0"}
+    began, ledger = a_status(ledger=ledger, **only), folded(ledger, **only)
+    again = a_status(over(a_run(0, 2), Reason.NOT_FOUND), ledger=ledger, **only)
+    assert [each.counts.failed for each in (failed, began, again)] == [2, 1, 2]
     metrics.accepted(a_batch(), None, failed)
-    metrics.accepted(a_batch(), failed, again)
-    assert values(metrics, "video_ingest_outcomes_total") == {("NotFound",): 2}
+    metrics.accepted(a_batch(), failed, began)
+    metrics.accepted(a_batch(), began, again)
+    assert values(metrics, "video_ingest_outcomes_total") == {("NotFound",): 3}
 
 
 def test_an_avoided_node_is_seen_with_how_many_batches_avoid_it_until_they_are_done(metrics: Metrics) -> None:
