@@ -13,7 +13,7 @@ class CacheObjects(ContractModel):
     url: Annotated[str, StringConstraints(max_length=1024, pattern=r"^s3://[a-z0-9][a-z0-9.-]*(/[^\s]*)?$")]
     """The bucket, and a prefix in it that nothing else uses: `s3://bucket/prefix`."""
 
-    endpoint: Annotated[str, StringConstraints(max_length=1024, pattern=r"^https?://[^\s]+$")] | None = None
+    endpoint: Annotated[str, StringConstraints(max_length=1024, pattern=r"^https?://[^\s@]+$")] | None = None
     """The address of the store; omitted: AWS."""
 
     secret_name: ObjectName | None = None

@@ -8,7 +8,7 @@ import pytest
 import yaml
 from prometheus_client import generate_latest
 
-from ingest_contract.failures import Reason
+from ingest_contract.failures import FAILURES, Reason, Verdict
 from ingest_operator.core.actions import Start
 from ingest_operator.kube.manifests.ingest_job import run_job
 from ingest_operator.kube.telemetry.metrics import Metrics
@@ -130,6 +130,13 @@ def test_states_and_reasons_in_expressions_are_words_that_there_are() -> None:
             "Succeeded",
             *(reason.value for reason in Reason),
         }
+
+
+def test_what_is_skipped_is_not_told_as_given_up() -> None:
+    (expression,) = (each["expr"] for each in ALERTS if each["alert"] == "VideoIngestRecordingsGivenUp")
+    (left_out,) = re.findall(r'reason!~"([\w|]+)"', expression)
+    skipped = {reason.value for reason, row in FAILURES.items() if row.verdict is Verdict.SKIP}
+    assert set(left_out.split("|")) == {"Succeeded", *skipped}
 
 
 def test_the_monitors_find_the_pods_that_they_are_for() -> None:

@@ -242,12 +242,18 @@ def test_an_address_that_is_none_is_refused_without_its_password(tmp_path: Path,
     assert "gehe" not in str(refused.value)
 
 
+@pytest.mark.parametrize("user", ["who:geheim", "geheim", ":geheim", ""])
+def test_secrets_in_an_address_are_refused_and_a_file_is_named_for_them(tmp_path: Path, user: str) -> None:
+    with pytest.raises(NoAnswerError, match="into a file \\(--token-file") as refused:
+        asked(tmp_path, DSN, "bridge", "--reader", f"http://{user}@127.0.0.1:1/base")
+    assert "geheim" not in str(refused.value)
+
+
 @pytest.mark.parametrize(("status", "kind", "body"), NO_READERS)
 def test_what_is_no_reader_is_said_to_be_none(status: int, kind: str, body: bytes) -> None:
     with answering(status, kind, body) as address:
-        named = address.replace("//", "//user:geheim@")
         with pytest.raises(NoAnswerError) as refused:
-            asked_of(named, Question("bridge"))
+            asked_of(address, Question("bridge"))
     said = f"what answers at {address} is no reader, or none is behind it (HTTP {status})"
     assert str(refused.value) == said
 

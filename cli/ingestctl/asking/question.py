@@ -104,6 +104,13 @@ def asked_of(address: str, question: Question, token: str | None = None) -> Foun
         connection.close()
 
 
+_NO_SECRETS: Final = (
+    "the reader's address has a user or a password in it, and would leave them in lists of processes and in "
+    "shells' histories: leave them out, and put the reader's token into a file (--token-file or "
+    "INGEST_READER_TOKEN_FILE)"
+)
+
+
 def _way_to(address: str) -> tuple[HTTPConnection, str]:
     """(a connection that is not open yet, the path below which a reader is). No proxy is asked: the address
     is this machine's, or one that the user named. Raises `NoAnswerError`."""
@@ -111,6 +118,8 @@ def _way_to(address: str) -> tuple[HTTPConnection, str]:
         parts = urlsplit(address)
         kind = _KINDS.get(parts.scheme)
         if kind is not None and parts.hostname:
+            if "@" in parts.netloc:
+                raise NoAnswerError(_NO_SECRETS)
             port = parts.port or kind.default_port  # of `::1` alone http.client would make a host and a port
             return kind(parts.hostname, port, timeout=PATIENCE_SECONDS), parts.path.rstrip("/")
     except (ValueError, InvalidURL):
