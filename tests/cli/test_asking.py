@@ -251,9 +251,8 @@ def test_secrets_in_an_address_are_refused_and_a_file_is_named_for_them(tmp_path
 
 @pytest.mark.parametrize(("status", "kind", "body"), NO_READERS)
 def test_what_is_no_reader_is_said_to_be_none(status: int, kind: str, body: bytes) -> None:
-    with answering(status, kind, body) as address:
-        with pytest.raises(NoAnswerError) as refused:
-            asked_of(address, Question("bridge"))
+    with answering(status, kind, body) as address, pytest.raises(NoAnswerError) as refused:
+        asked_of(address, Question("bridge"))
     said = f"what answers at {address} is no reader, or none is behind it (HTTP {status})"
     assert str(refused.value) == said
 

@@ -87,11 +87,22 @@ def serve(control: socket.socket) -> None:
     while (asked := _next(control)) is not None:
         request, streams = asked
         if "start" in request:
-            _answer(control, {"pid": os.fork() or become_run(request["start"], streams)})
+            _answer(control, {"pid": _forked(request["start"], streams)})
         else:
             _answer(control, {"code": _poll(request["poll"])})
         for each in streams:
             os.close(each)
+
+
+def _forked(order: Mapping[str, Any], streams: Sequence[int]) -> int:
+    """A new run, once it leads its own group: a signal to the group of one that does not reaches nobody, and
+    its sender would wait for an end that nobody asked for. It closes all files of ours just after that."""
+    ours, its = os.pipe()
+    pid = os.fork() or become_run(order, streams)
+    os.close(its)
+    os.read(ours, 1)
+    os.close(ours)
+    return pid
 
 
 def _next(control: socket.socket) -> tuple[dict[str, Any], Sequence[int]] | None:

@@ -96,10 +96,19 @@ def test_a_fork_ends_as_a_started_process_does(tmp_path: Path, forks: Forks, beh
     assert alone[1].splitlines()[-1:] == forked[1].splitlines()[-1:]
 
 
+def test_a_fork_can_be_asked_to_end_as_soon_as_it_is_known(tmp_path: Path, forks: Forks) -> None:
+    for number in range(20):
+        process = begun(tmp_path / str(number), "hang", forks)
+        process.stop(0.0)  # by its clock nothing more follows for a long time
+        ended = until(lambda process=process: process.poll(0.0), "it heard that at once", within=60.0)
+        assert (outcome_of(ended).reason, ended.on_request) == ("Interrupted", True)
+
+
 def test_runs_go_on_when_the_process_they_were_forked_from_dies_and_the_next_is_started_by_itself(
     tmp_path: Path, forks: Forks, caplog: pytest.LogCaptureFixture
 ) -> None:
     first = begun(tmp_path / "first", "hang", forks)
+    until(lambda: (first.folder.path / "ready").exists() or None, "it runs")
     parent = psutil.Process(first.started.pid).parent()
     assert parent is not None
     assert "ingest_worker.forking" in parent.cmdline()
