@@ -1,4 +1,4 @@
-"""Which fields of a batch give failed recordings another pass: all of them, or those that are named. Pure."""
+"""Which fields of a batch give failed recordings another pass: all of them, or those that are named."""
 
 from collections.abc import Mapping, Sequence
 
