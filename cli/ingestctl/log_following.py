@@ -15,7 +15,7 @@ from ingestctl.causes import state_of
 from ingestctl.watching import EVERY_SECONDS, batch_of, is_over, with_rows
 from ingestctl.why import chosen
 
-AT_ONCE: Final = 32
+FOLLOWED_RUNS: Final = 32
 """Logs that are followed at a time: each is a connection to the API server. Others wait for a place, and lose
 nothing while their pods are kept."""
 
@@ -52,7 +52,7 @@ class _Streams:
     """The last line that was printed of each."""
     _broken: dict[str, str] = field(default_factory=dict)
     """Runs whose log is to be asked for again, and what was said of it."""
-    _places: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(AT_ONCE))
+    _places: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(FOLLOWED_RUNS))
     _turns: dict[tuple[int, ...], asyncio.Lock] = field(default_factory=dict)
     """A recording's runs come one after the other, whole."""
 
@@ -102,11 +102,11 @@ async def follow_logs(
 ) -> Found:
     """Pass on each line as it is written, until the recording or the batch is over, or nobody carries it on.
     Raises `CommandError`."""
-    streams, looks = _Streams(batches, printed, said), _Looks(batches, wanted)
+    streams, polls = _Streams(batches, printed, said), _Polls(batches, wanted)
     try:
         while True:
             try:
-                found, over = await looks.next(streams)
+                found, over = await polls.next(streams)
             except PassingError as error:
                 said(f"{error}; asked again")
             else:
@@ -120,7 +120,7 @@ async def follow_logs(
 
 
 @dataclass(slots=True)
-class _Looks:
+class _Polls:
     """What was seen so far of a batch whose logs are followed."""
 
     batches: Batches

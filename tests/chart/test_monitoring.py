@@ -132,7 +132,7 @@ def test_states_and_reasons_in_expressions_are_words_that_there_are() -> None:
         }
 
 
-def test_what_is_skipped_is_not_told_as_given_up() -> None:
+def test_what_is_skipped_is_not_reported_as_given_up() -> None:
     (expression,) = (each["expr"] for each in ALERTS if each["alert"] == "VideoIngestRecordingsGivenUp")
     (left_out,) = re.findall(r'reason!~"([\w|]+)"', expression)
     skipped = {reason.value for reason, row in FAILURES.items() if row.verdict is Verdict.SKIP}

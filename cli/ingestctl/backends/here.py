@@ -16,7 +16,7 @@ from ingest_operator.local.status_store import is_alive, read_batch
 from ingestctl.backends.near import near_names
 from ingestctl.backends.port import EventSeen, Found, LogLine, MissingError, RunSeen
 
-LOOK_SECONDS: Final = 0.5
+POLL_SECONDS: Final = 0.5
 """Seconds between two looks at a log that grows."""
 
 
@@ -99,7 +99,7 @@ class Here:
             if over:
                 return
             tail = None
-            await asyncio.sleep(LOOK_SECONDS)
+            await asyncio.sleep(POLL_SECONDS)
 
     async def change(self, found: Found, fields: Mapping[str, Any]) -> None:
         """Never: who runs a batch here holds it in the foreground."""

@@ -66,10 +66,7 @@ def resume(  # noqa: PLR0913  the options of a command are its parameters
     _change(where, name, {"suspend": False}, "goes on: `watch` follows it")
 
 
-@app.command(
-    epilog="Examples: kubectl ingest retry my-channel -n talks; "
-    "kubectl ingest retry my-channel youtube:CNxH0rHS320 '#7'"
-)
+@app.command(epilog="Examples: kubectl ingest retry talks; kubectl ingest retry talks CNxH0rHS320")
 def retry(  # noqa: PLR0913  the options of a command are its parameters
     of: typer.Context,
     name: ItsName,
