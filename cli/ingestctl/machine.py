@@ -3,7 +3,6 @@
 Imports no engine: NVML and files are enough, and torch would take seconds.
 """
 
-import os
 import re
 import shutil
 import subprocess
@@ -20,6 +19,7 @@ from ingest_contract.failures import Reason
 from ingest_contract.profile import Device, IngestProfileSpec
 from ingest_operator.core.source_lists import SourceError
 from ingest_operator.local.sources import Mounts, access_here
+from ingest_worker.cgroup import usable_cores
 from ingest_worker.errors import StageError
 from ingest_worker.gpu.port import Card
 from ingest_worker.sandbox.walls import Wall, walls_lacking
@@ -104,7 +104,7 @@ def facts_of(place: Workplace, profile: IngestProfileSpec, mounts: Mounts) -> Fa
     existing = next(folder for folder in (place.home, *place.home.parents) if folder.exists())
     return Facts(
         python=sys.version_info[:3],
-        cores=len(os.sched_getaffinity(0)),
+        cores=usable_cores(),
         memory=psutil.virtual_memory().total,
         disk=shutil.disk_usage(existing).free,
         home=place.home,

@@ -193,7 +193,8 @@ class RuntimeProfile(ContractModel):
     """Whisper's number format."""
 
     threads: Annotated[int, Field(ge=0, le=256)] = 0
-    """CPU threads of one worker; 0 shares the machine's cores evenly between the workers that run at once."""
+    """CPU threads of one worker, at most its pod's limit; 0 shares the machine's cores evenly between the
+    workers that run at once."""
 
     transcription_batch: Annotated[int, Field(ge=1, le=128)] = 8
     """Pieces of speech that Whisper decodes together.

@@ -182,7 +182,7 @@ def test_a_model_that_needs_torch_where_there_is_none_says_what_to_do(
     place: Workplace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lock(load_set(str(small_set(place.models))), place.models)
-    monkeypatch.setitem(sys.modules, "sentence_transformers", None)
+    monkeypatch.setitem(sys.modules, "ingest_worker.engines.sentence_parts", None)
     with pytest.raises(StageError, match=r"mini needs torch, .*: it is a None\. Next: `ingestctl") as verdict:
         encoder(TextModel("small", "mini", "mini@1"), place.models)
     assert verdict.value.reason is Reason.MODELS_UNAVAILABLE

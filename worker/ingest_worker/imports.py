@@ -12,7 +12,7 @@ import numpy as np
 from ingest_worker.process import Process
 
 with warnings.catch_warnings():
-    # torchcodec without FFmpeg's libraries, and what Lightning deprecates: neither is used
+    # what Lightning deprecates: nothing of it is used
     warnings.simplefilter("ignore")
     from ingest_worker.engines import imports as engines
 

@@ -24,6 +24,7 @@ from ingest_worker.relabel import relabel
 from ingest_worker.results import content_of, effective_of, recording_of, run_of
 from ingest_worker.session import Session, log, named
 from ingest_worker.stored_voices import StoredVoices
+from ingest_worker.surroundings import usable_threads
 from ingest_worker.tools import Surroundings, tools_for
 
 _SPENT: Final = frozenset({Verdict.RETRY, Verdict.RETRY_ELSEWHERE, Verdict.RETRY_SMALLER})
@@ -103,7 +104,8 @@ def _ingest(order: IngestOrder, dsn: str, session: Session, cached: CachedRecord
 
 
 def resolved_order(order: IngestOrder) -> IngestOrder:
-    """The order, with the recording's language and a number format that its device has.
+    """The order, with the recording's language, a number format that its device has, and no more threads than
+    there are cores for.
 
     Raises:
         StageError: as `compute_types.resolved`.
@@ -112,10 +114,18 @@ def resolved_order(order: IngestOrder) -> IngestOrder:
 
     runtime = order.runtime
     compute_type = resolved(runtime.compute_type, runtime.device)
+    threads = usable_threads(runtime.threads)
+    if threads < runtime.threads:
+        log.info(
+            "%d threads: the order has %d, and there are no cores for more",
+            threads,
+            runtime.threads,
+            extra={"action": "limit-threads", "threads": threads, "ordered": runtime.threads},
+        )
     return order.model_copy(
         update={
             "settings": for_language(order.settings, order.item.language),
-            "runtime": runtime.model_copy(update={"compute_type": compute_type}),
+            "runtime": runtime.model_copy(update={"compute_type": compute_type, "threads": threads}),
         }
     )
 

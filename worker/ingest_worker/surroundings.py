@@ -8,14 +8,13 @@ import os
 from types import MappingProxyType
 from typing import Final
 
+from ingest_worker.cgroup import usable_cores
+
 QUIET: Final = MappingProxyType(
     {
         # CUDA orders GPUs by speed, NVML by PCI bus: both must mean the same GPU
         "CUDA_DEVICE_ORDER": "PCI_BUS_ID",
         "HF_HUB_OFFLINE": "1",
-        # Arrow, where it is installed, is imported by what we import: its allocator's thread would forbid to
-        # fork (jemalloc's TUNING.md, `background_thread`).
-        "JE_ARROW_MALLOC_CONF": "background_thread:false",
         # Spinning threads all wait for one that lost its core: segmenting 299 s took 104 s next to another
         # load, and 16 s with this.
         "OMP_WAIT_POLICY": "PASSIVE",
@@ -32,7 +31,13 @@ THREADS: Final = ("MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS", "OMP_NUM_THREADS", "
 
 
 def settle(threads: int | None) -> None:
-    """Set them; `threads` is None for an order that computes nothing."""
+    """Set them; `threads` as ordered, None for an order that computes nothing."""
     os.environ.update(QUIET)
     if threads is not None:
-        os.environ.update(dict.fromkeys(THREADS, str(threads)))
+        os.environ.update(dict.fromkeys(THREADS, str(usable_threads(threads))))
+
+
+def usable_threads(ordered: int) -> int:
+    """The threads of one engine: as ordered, but no more than there are cores for. More would use up the
+    limit of their pod sooner, and then all be stopped (kernel `Documentation/scheduler/sched-bwc.rst`)."""
+    return min(ordered, usable_cores())

@@ -218,9 +218,9 @@ def _embedder(
     order: IngestOrder, models: Models, identities: Identities, *, early: bool
 ) -> LazyEngine[Embedder]:
     def warm() -> Any:
-        import sentence_transformers
+        from ingest_worker.engines import sentence_parts
 
-        return sentence_transformers
+        return sentence_parts
 
     def make() -> Any:
         folder = models.path(Role.EMBEDDING, order.settings.embedding.model)

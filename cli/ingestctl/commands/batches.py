@@ -1,6 +1,5 @@
 """`ingestctl run` and `status`: batches on this machine."""
 
-import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,6 +15,7 @@ from ingest_operator.local.planning import read_items
 from ingest_operator.local.session import Request
 from ingest_operator.local.sources import Mounts
 from ingest_operator.local.status_store import read_batch
+from ingest_worker.cgroup import usable_cores
 from ingest_worker.unheard import needs_hearing
 from ingestctl.backends.port import MissingError
 from ingestctl.commands.app import Cookies, Namespace, Secrets, app, pairs
@@ -139,7 +139,7 @@ def with_pass(batch: IngestBatch, place: Workplace, names: Sequence[str], *, is_
 def _machine() -> Machine:
     from ingest_worker.gpu import gpu_is_present
 
-    return Machine(has_gpu=gpu_is_present(), cores=len(os.sched_getaffinity(0)))
+    return Machine(has_gpu=gpu_is_present(), cores=usable_cores())
 
 
 @app.command(epilog="Example: ingestctl status my-channel --output yaml")

@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 from scipy.cluster.hierarchy import fcluster, linkage
 from scipy.spatial.distance import cdist
 
+from ingest_worker.engines.pyannote_parts import cluster_vbx
+
 MAX_VECTORS: Final = 6000
 """Vectors that are clustered at once: about 300 MB, an hour and a half of conversation. NeMo takes 10,000."""
 
@@ -142,8 +144,6 @@ class BoundedClustering:
         return self._vbx.constrained_argmax(likeness), None, centroids
 
     def _centroids(self, train: NDArray[Any]) -> NDArray[Any]:
-        from pyannote.audio.utils.vbx import cluster_vbx
-
         vbx = self._vbx
         unit = train / np.linalg.norm(train, axis=1, keepdims=True)
         labels = initial_labels(unit, vbx.threshold, self._limit)

@@ -19,7 +19,6 @@ from typing import Any, Final, Literal
 
 import numpy as np
 import torch
-from pyannote.core import SlidingWindow, SlidingWindowFeature
 
 from ingest_contract.failures import Reason
 from ingest_contract.order import SpeakerCount
@@ -29,6 +28,7 @@ from ingest_worker.engines.clustering import BoundedClustering
 from ingest_worker.engines.heard import WindowRecorder
 from ingest_worker.engines.pooling import Windows, slot_masks, window_statistics
 from ingest_worker.engines.pyannote_folder import loaded
+from ingest_worker.engines.pyannote_parts import SlidingWindow, SlidingWindowFeature
 from ingest_worker.engines.reconstruction import reconstruct
 from ingest_worker.engines.trunk import HOP_SAMPLES, Trunk, filterbank_frames
 from ingest_worker.engines.turns import diarization_of

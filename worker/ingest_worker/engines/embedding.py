@@ -166,8 +166,7 @@ def _loaded(folder: Path, device: str) -> Any:
             Reason.MODELS_UNAVAILABLE,
             f"{folder} holds no sentence-transformers model: there is no modules.json.",
         )
-    from sentence_transformers import SentenceTransformer
-    from transformers.utils.logging import disable_progress_bar
+    from ingest_worker.engines.sentence_parts import SentenceTransformer, disable_progress_bar
 
     disable_progress_bar()  # type: ignore[no-untyped-call]  # a bar per weight file says nothing in a worker's log; it has no types
     try:

@@ -19,10 +19,7 @@ MODULES: Final = (
     "ingest_worker.engines.whisper",
     "ingest_worker.engines.diarization",
     "ingest_worker.engines.embedding",
-    "pyannote.audio.models.embedding",
-    "pyannote.audio.models.segmentation",
-    "pyannote.audio.pipelines",
-    "sentence_transformers",
+    "ingest_worker.engines.sentence_parts",
 )
 
 # the import system's own way to say that a module is not there (Python Language Reference, 5.3.1)

@@ -21,13 +21,11 @@ import yaml
 
 from ingest_contract import plain_yaml
 from ingest_contract.failures import Reason
+from ingest_worker.engines.pyannote_parts import Pipeline, Problem, Resolution, Specifications
 from ingest_worker.errors import StageError
 
-QUIET: Final = MappingProxyType(
-    {"PYANNOTE_METRICS_ENABLED": "0", "HF_HUB_OFFLINE": "1", "TORCH_FORCE_WEIGHTS_ONLY_LOAD": "1"}
-)
-"""Read when pyannote.audio and huggingface_hub are imported: no telemetry, no hub. The last is read by every
-`torch.load`, and overrides its caller's argument."""
+WEIGHTS_ONLY: Final = "TORCH_FORCE_WEIGHTS_ONLY_LOAD"
+"""Read by every `torch.load`; it overrides its caller's argument."""
 
 PIPELINES: Final = tuple(
     f"pyannote.audio.pipelines.{module}SpeakerDiarization" for module in ("", "speaker_diarization.")
@@ -63,12 +61,10 @@ def loaded(folder: Path, device: str) -> Any:
     parts = _checked(folder / "config.yaml")
     if device == "cuda" and not torch.cuda.is_available():
         raise StageError(Reason.GPU_UNAVAILABLE)
-    os.environ.update(QUIET)
+    os.environ[WEIGHTS_ONLY] = "1"
     with warnings.catch_warnings():
-        # torchcodec without FFmpeg's libraries, and what Lightning deprecates: neither is used
+        # what Lightning deprecates: nothing of it is used
         warnings.simplefilter("ignore")
-        from pyannote.audio import Pipeline
-
         with torch.serialization.safe_globals(_types()):
             for part, (package, modules, classes) in NETWORKS.items():
                 _check_weights(
@@ -111,8 +107,6 @@ def _is_inside(place: str) -> bool:
 def _types() -> list[Any]:
     """The types in a checkpoint beside tensors and plain values: pyannote's description of its task, and
     torch's version."""
-    from pyannote.audio.core.task import Problem, Resolution, Specifications
-
     return [Specifications, Problem, Resolution, torch.torch_version.TorchVersion]
 
 

@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pyannote.core import SlidingWindow, SlidingWindowFeature
+
+from ingest_worker.engines.pyannote_parts import SlidingWindow, SlidingWindowFeature
 
 BLOCK_FRAMES = 1 << 16
 """Frames that are decided at once: 18 minutes. Their order takes twice as much as the votes, and with all of
