@@ -2,10 +2,11 @@
 network only once.
 
 Called by the pipeline through `ports.Diarizer`. The networks, the masks, VBx and the order of steps are those
-of `SpeakerDiarization` (4.0.7); four of its parts are replaced, each by one that does the same in less time
-or memory: segmentation reads from scratch (`activity`), the voice network's trunk runs once over the
-recording (`trunk`, `pooling`), and clustering and reconstruction are bounded. Must not open media: sound
-comes decoded (pyannote-audio#1955: from a file it is 20 times slower).
+of `SpeakerDiarization` (4.0.7); five of its parts are replaced, each by one that does the same in less time
+or memory: segmentation reads from scratch (`activity`), its first layer runs once over what windows share
+(`front`), the voice network's trunk runs once over the recording (`trunk`, `pooling`), and clustering and
+reconstruction are bounded. Must not open media: sound comes decoded (pyannote-audio#1955: from a file it is
+20 times slower).
 """
 
 import gc
@@ -25,6 +26,7 @@ from ingest_contract.order import SpeakerCount
 from ingest_worker.domain import Audio, Diarization, FloatArray
 from ingest_worker.engines.activity import SpeakerActivity
 from ingest_worker.engines.clustering import BoundedClustering
+from ingest_worker.engines.front import SharedFront
 from ingest_worker.engines.heard import WindowRecorder
 from ingest_worker.engines.pooling import Windows, slot_masks, window_statistics
 from ingest_worker.engines.pyannote_folder import loaded
@@ -60,6 +62,8 @@ class PyannoteDiarizer:
             self._inference, voice = self._pipeline._segmentation, self._pipeline._embedding  # noqa: SLF001 - they have no public names
             self._least_samples, self._network = voice.min_num_samples, voice.model_
             self.activity = SpeakerActivity(self._inference, batch=batch, device=device)
+            front = self._inference.model.sincnet
+            front.forward = SharedFront(front, self.activity.step)
             self.trunk = Trunk(self._network, device=device, batch=batch)
         # The pipeline finds its parts as attributes, and an instance's own come first.
         self._pipeline.get_segmentations = self._segmentations
