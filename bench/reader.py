@@ -1,8 +1,10 @@
 """Two hundred clients of a reader at once: what fails, and how long answers take.
 
-The corpus has 100,000 passages (`reader_corpus`). The reader is a process of its own, as `ingestctl serve`
-runs it, but for the text model: vectors of questions are made by hand, of 32 numbers. Clients ask without a
-pause, each on a connection of its own, in this process and so on the same cores. Milliseconds.
+The corpus has 100,000 passages (`reader_corpus`), each with the same twelve words, which is the worst that a
+search can meet; the rows of made texts ask the store of `bench.search` at that size, whose words are as rare
+and as common as those of a language. The reader is a process of its own, as `ingestctl serve` runs it, but
+for the text model: vectors of questions are made by hand. Clients ask without a pause, each on a connection
+of its own, in this process and so on the same cores. Milliseconds.
 
     python -m bench.reader [--again] [ROW ...]
 """
@@ -22,10 +24,11 @@ from typing import Any, Final
 import httpx2
 import numpy as np
 
+from bench import search_scale
 from bench.reader_corpus import RECORDINGS, WORDS, embed, fill
 from bench.rows import Figures, rows_main
 from ingest_reader.app import application
-from ingest_reader.corpus import Corpus
+from ingest_reader.corpus import Corpus, Embed, Embedded
 from ingest_reader.guard import Access
 from ingest_reader.serving import Door, serve
 from ingest_worker.store.embedded import embedded
@@ -33,7 +36,9 @@ from ingest_worker.store.reading.pool import ReadingPool
 
 CLIENTS: Final = 200
 ASKED_TIMES: Final = 5
-"""By each client."""
+"""By each of them."""
+ASKED_ALONE_TIMES: Final = 200
+"""By a client alone: of fewer answers the slowest twentieth is an accident."""
 
 COLUMNS: Final = ("answers", "failed", "p50", "p95", "per_second")
 
@@ -48,42 +53,65 @@ PATHS: Final = {
 }
 
 
-def _reader(dsn: str, port: Any) -> None:
+MADE_PATHS: Final = {
+    "page of a search, made texts": "/?q={said}",
+    "JSON of a search, made texts": "/api/v1/search?q={said}",
+}
+MADE_PASSAGES: Final = 100_000
+
+
+def _drawn(text: str) -> Embedded:
+    """A vector for a question over made texts."""
+    values = np.random.default_rng(sum(text.encode())).standard_normal(search_scale.DIMENSION)
+    return Embedded((values / np.linalg.norm(values)).astype(np.float32), search_scale.IDENTITY)
+
+
+def _reader(dsn: str, embedder: Embed, port: Any) -> None:
     with ReadingPool(dsn) as pool:
-        app = application(Corpus(pool, embed), Access())
+        app = application(Corpus(pool, embedder), Access())
         serve(app, Door("127.0.0.1", 0), lambda door: port.send(door.port))
 
 
 @contextmanager
-def reader() -> Iterator[str]:
-    """The address of a reader over the corpus."""
+def corpus() -> Iterator[str]:
+    """The address of a store that is made now."""
     with tempfile.TemporaryDirectory(prefix="ingest-bench-") as folder, embedded(Path(folder)) as dsn:
         fill(dsn)
-        context = multiprocessing.get_context("spawn")
-        here, there = context.Pipe()
-        process = context.Process(target=_reader, args=(dsn, there))
-        process.start()
-        try:
-            yield f"http://127.0.0.1:{here.recv()}"
-        finally:
-            process.terminate()
-            process.join()
+        yield dsn
+
+
+@contextmanager
+def reader(dsn: str, embedder: Embed) -> Iterator[str]:
+    """The address of a reader over a store."""
+    context = multiprocessing.get_context("spawn")
+    here, there = context.Pipe()
+    process = context.Process(target=_reader, args=(dsn, embedder, there))
+    process.start()
+    try:
+        yield f"http://127.0.0.1:{here.recv()}"
+    finally:
+        process.terminate()
+        process.join()
 
 
 def path_of(kind: str, number: int) -> str:
     """The number-th address of a kind."""
+    if kind in MADE_PATHS:
+        asked = search_scale.said(np.random.default_rng(number), 6)
+        return MADE_PATHS[kind].format(said=asked.replace(" ", "+"))
     word, other = WORDS[number % len(WORDS)], WORDS[(number * 7 + 3) % len(WORDS)]
     return PATHS[kind].format(n=number * 37 % RECORDINGS, word=word, other=other)
 
 
 async def crowd(address: str, paths: Iterator[str], clients: int) -> Figures:
-    """Each client asks `ASKED_TIMES` times, all at once."""
+    """All clients ask at once, each again and again."""
+    times = ASKED_TIMES if clients > 1 else ASKED_ALONE_TIMES
     taken: list[float] = []
     failed: list[str] = []
 
     async def client() -> None:
         async with httpx2.AsyncClient(base_url=address, timeout=120) as session:
-            for _ in range(ASKED_TIMES):
+            for _ in range(times):
                 path, began = next(paths), time.perf_counter()
                 try:
                     answer = await session.get(path)
@@ -108,14 +136,16 @@ def measured(kind: str | None, clients: int) -> Figures:
     """One kind of answer, or all in turn."""
     kinds = itertools.cycle([kind] if kind else PATHS)
     paths = (path_of(each, number) for number, each in enumerate(kinds))
-    with reader() as address:
+    made = kind in MADE_PATHS
+    kept = search_scale.store(MADE_PASSAGES) if made else corpus()
+    with kept as dsn, reader(dsn, _drawn if made else embed) as address:
         httpx2.get(address, timeout=120)
         return asyncio.run(crowd(address, paths, clients))
 
 
 def everything() -> dict[str, Callable[[], Figures]]:
     """The rows."""
-    alone = {f"{kind}, one client": partial(measured, kind, 1) for kind in PATHS}
+    alone = {f"{kind}, one client": partial(measured, kind, 1) for kind in (*PATHS, *MADE_PATHS)}
     return {f"everything, {CLIENTS} clients": partial(measured, None, CLIENTS), **alone}
 
 

@@ -63,13 +63,33 @@ select pg_prewarm(each) from unnest(array['ingest.segment', 'ingest.segment_pkey
 
 def scale(passages: int) -> Figures:
     """COPY, index, latency and recall with so many passages."""
-    folder = once(f"bench-search-{passages}", VERSION, partial(_make, passages))
-    figures: Figures = json.loads((folder / "made.json").read_text("utf-8"))
+    figures: Figures = json.loads((folder_of(passages) / "made.json").read_text("utf-8"))
     values = vectors(passages)
-    with _opened(folder / "pg") as connection:
-        connection.execute("create extension if not exists pg_prewarm")
-        connection.execute(_WARM)
+    with store(passages) as dsn, _connected(dsn) as connection:
         return figures | _latency(connection, values) | _recall(connection, values)
+
+
+def folder_of(passages: int) -> Path:
+    """Where the store lies, made now if it is not there."""
+    return once(f"bench-search-{passages}", VERSION, partial(_make, passages))
+
+
+@contextmanager
+def store(passages: int) -> Iterator[str]:
+    """The address of the store, all of it in memory."""
+    with embedded(folder_of(passages) / "pg") as dsn:
+        migrate(dsn)
+        with _connected(dsn) as connection:
+            connection.execute("create extension if not exists pg_prewarm")
+            connection.execute(_WARM)
+        yield dsn
+
+
+@contextmanager
+def _connected(dsn: str) -> Iterator[Connection]:
+    with connect(dsn, application="bench", statement_timeout_seconds=0) as connection:
+        use_vectors(connection)
+        yield connection
 
 
 @contextmanager
@@ -77,8 +97,7 @@ def _opened(folder: Path) -> Iterator[Connection]:
     with embedded(folder) as dsn:
         migrate(dsn)
         ensure_dimension(dsn, DIMENSION)
-        with connect(dsn, application="bench", statement_timeout_seconds=0) as connection:
-            use_vectors(connection)
+        with _connected(dsn) as connection:
             yield connection
 
 
@@ -120,7 +139,8 @@ def vectors(passages: int) -> FloatArray:
     return made
 
 
-def _said(random: np.random.Generator, words: int) -> str:
+def said(random: np.random.Generator, words: int) -> str:
+    """So many words, the first of the law in about every second place."""
     return " ".join(f"w{number % WORDS}" for number in random.zipf(1.15, words))
 
 
@@ -134,7 +154,7 @@ def _texts(connection: Connection, passages: int) -> None:
     with connection.cursor() as cursor, cursor.copy(statement) as copy:
         for i in range(passages):
             run, place = runs[i // PER_RECORDING], i % PER_RECORDING
-            copy.write_row((run, place, place * 10, place * 10 + 9, 0, _said(random, 40), i, i + 1, "en"))
+            copy.write_row((run, place, place * 10, place * 10 + 9, 0, said(random, 40), i, i + 1, "en"))
 
 
 def _copy(connection: Connection, values: FloatArray) -> None:
@@ -150,7 +170,7 @@ def asked_at(passages: int) -> list[Query]:
     """Questions of six words, each with the vector of some passage."""
     random, values = np.random.default_rng(9), vectors(passages)
     return [
-        Query(_said(random, 6), values[int(place)], IDENTITY) for place in random.integers(0, passages, ASKED)
+        Query(said(random, 6), values[int(place)], IDENTITY) for place in random.integers(0, passages, ASKED)
     ]
 
 
