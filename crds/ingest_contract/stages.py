@@ -32,7 +32,7 @@ KEPT: Final = (Stage.TRANSCRIBE, Stage.DIARIZE, Stage.IDENTIFY, Stage.EMBED)
 STAGE_VERSION: Final[Mapping[Stage, int]] = {
     Stage.DECODE: 4,
     Stage.TRANSCRIBE: 10,
-    Stage.DIARIZE: 4,
+    Stage.DIARIZE: 5,
     Stage.IDENTIFY: 3,
     Stage.ATTRIBUTE: 1,
     Stage.SEGMENT: 1,

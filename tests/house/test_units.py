@@ -12,7 +12,7 @@ UNITS = {
     *("SECONDS", "MILLISECONDS", "DAYS"),
     *("BYTES", "MIB", "GIB", "CHARACTERS", "COLUMNS", "DIGITS", "TOKENS"),
     *("SAMPLES", "FRAMES", "AMPLITUDE", "RATE"),
-    *("SHARE", "RATIO", "FACTOR", "DIVISOR", "PROBABILITY", "LOGPROB", "CORRELATION", "PRIOR"),
+    *("SHARE", "RATIO", "FACTOR", "DIVISOR", "PROBABILITY", "LOGPROB", "CORRELATION", "COSINE"),
     *("MINUTE", "SECOND", "BLOCK", "LEASE", "OCTAVE"),
 }
 """What is measured: time, size, sound, relations; and `PER` something. A `RATE` is in Hz, an `AMPLITUDE`
@@ -28,7 +28,6 @@ COUNTED = {
         "BUCKETS",
         "CANDIDATES",
         "CHUNKS",
-        "CLUSTERS",
         "COLOURS",
         "CONNECTIONS",
     ),
@@ -50,7 +49,6 @@ COUNTED = {
         "IDS",
         "ITEMS",
         "FIELDS",
-        "ITERATIONS",
         "JOBS",
         "LEVELS",
         "LINES",

@@ -1,10 +1,11 @@
-"""The pipeline's VBx clustering, with memory that does not grow with the square of the recording's length.
+"""The pipeline's VBx clustering, with memory and speakers that do not grow with the recording's length.
 
-VBx starts from agglomerative clustering, whose distances take about 4 bytes x N^2 (and their copies as much
-again): 6 GB at eight hours. Up to `MAX_VECTORS` this is pyannote's own code. Above it only that start is
-computed differently, as NeMo does for long recordings (NeMo#7737): stretches of the recording are cut into
-sub-clusters, then the sub-clusters are clustered; VBx itself sees every vector, as always. Called by
-`diarization`. Never diarizes stretches separately: their speakers cannot be matched afterwards (NeMo#5637).
+VBx starts from agglomerative clustering, whose distances take 4 bytes x N^2, twice: 6 GB at eight hours. And
+the number of speakers that it keeps grows with N: what a speaker costs it (`Fb`) stays the same, and what one
+more explains grows with every vector. Up to `MAX_VECTORS` this is pyannote's own code. Of a longer recording
+`SAMPLE_VECTORS`, evenly spread over it, say who is there, and every window is then given to the nearest of
+them, as pyannote does at any length. Called by `diarization`. Never diarizes stretches separately: their
+speakers cannot be matched afterwards (NeMo#5637).
 """
 
 import logging
@@ -12,75 +13,42 @@ from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.cluster.hierarchy import fcluster, linkage
 from scipy.spatial.distance import cdist
 
-from ingest_worker.engines.pyannote_parts import cluster_vbx
+from ingest_worker.engines.pyannote_parts import SlidingWindow, SlidingWindowFeature
 
 MAX_VECTORS: Final = 6000
-"""Vectors that are clustered at once: about 300 MB, an hour and a half of conversation. NeMo takes 10,000."""
+"""Vectors that pyannote clusters by itself: about 300 MB, an hour of conversation. NeMo takes 10,000."""
 
-SUB_CLUSTERS: Final = 200
-"""The most sub-clusters of a stretch. More than people in a room, because VBx drops superfluous clusters and
-cannot add missing ones."""
+SAMPLE_VECTORS: Final = 3000
+"""Vectors of a longer recording that say who is there: half an hour of conversation."""
 
-ITERATIONS: Final = 20
-"""Of VBx, as in `VBxClustering` (pyannote.audio 4.0.7)."""
+ALIKE_COSINE: Final = 0.5
+"""Cosine below which a vector is nobody's of the sample: strangers have 0.31 at most, one person in two
+recordings 0.59 and more (`bench.identity_trials`)."""
 
-KEPT_PRIOR: Final = 1e-7
-"""Prior above which VBx keeps a speaker, as there."""
+FEWEST_VECTORS: Final = 10
+"""Vectors that are nobody's, and worth a look: ten seconds of somebody."""
 
-Labels = NDArray[np.int64]
-Matrix = NDArray[np.float64]
+FREE: Final[dict[str, Any]] = {"num_clusters": None, "min_clusters": 1, "max_clusters": np.inf}
+"""As many speakers as there are."""
+
+MIN_CLEAN_SHARE: Final = 0.2
+"""Of a window: what a slot must say alone for its vector to be clustered by; `min_active_ratio` of
+`BaseClustering.filter_embeddings` (pyannote.audio 4.0.7)."""
+
+BLOCK: Final = 1024
+"""Windows that are looked at at once."""
 
 log = logging.getLogger(__name__)
-
-
-def initial_labels(vectors: Matrix, threshold: float, limit: int = MAX_VECTORS) -> Labels:
-    """An initial assignment of vectors to speakers, in bounded memory.
-
-    Args:
-        vectors: (n, dimension) L2-normalised, in time order.
-        threshold: distance of centroids at which merging ends.
-        limit: vectors that are clustered at once.
-
-    Returns:
-        (n,) cluster of every vector, numbered from 0 without gaps. Up to `limit` vectors exactly what
-        pyannote starts from.
-    """
-    if len(vectors) <= limit:
-        return _cut(vectors, threshold)
-    labels = np.empty(len(vectors), np.int64)
-    centres: list[Matrix] = []
-    for part in np.array_split(np.arange(len(vectors)), -(-len(vectors) // limit)):
-        inside = _cut(vectors[part], threshold, at_most=min(SUB_CLUSTERS, limit // 2))
-        labels[part] = inside + len(centres)
-        centres += [vectors[part][inside == k].mean(0) for k in range(int(inside.max()) + 1)]
-    above = np.array(centres)
-    top = (
-        _cut(above, threshold, at_most=SUB_CLUSTERS)
-        if len(above) <= limit
-        else initial_labels(above, threshold, limit)
-    )
-    return top[labels]
-
-
-def _cut(vectors: Matrix, threshold: float, at_most: int | None = None) -> Labels:
-    if len(vectors) == 1:
-        return np.zeros(1, np.int64)
-    tree = linkage(vectors, method="centroid", metric="euclidean")
-    labels = fcluster(tree, threshold, criterion="distance")
-    if at_most is not None and len(np.unique(labels)) > at_most:
-        labels = fcluster(tree, at_most, criterion="maxclust")
-    return np.unique(labels, return_inverse=True)[1].astype(np.int64)
 
 
 class BoundedClustering:
     """Replaces the pipeline's `VBxClustering`, and does the same for all but long recordings."""
 
-    def __init__(self, vbx: Any, *, limit: int = MAX_VECTORS) -> None:
+    def __init__(self, vbx: Any, *, limit: int = MAX_VECTORS, sample: int = SAMPLE_VECTORS) -> None:
         """`vbx` is the pipeline's instantiated `VBxClustering`."""
-        self._vbx, self._limit = vbx, limit
+        self._vbx, self._limit, self._sample = vbx, limit, sample
 
     def __call__(
         self,
@@ -98,76 +66,92 @@ class BoundedClustering:
         `ValueError: n_samples=3 should be >= n_clusters=4`; such a lower bound is ignored, and the log says
         so.
         """
-        train, _, _ = self._vbx.filter_embeddings(embeddings, segmentations=segmentations)
-        if min_clusters > len(train):
+        clean = clean_slots(embeddings, segmentations.data)
+        vectors = int(clean.sum())
+        if min_clusters > vectors:
             log.warning(
                 "%d speakers were asked for, but only %d stretches of clean speech are there to tell by",
                 min_clusters,
-                len(train),
+                vectors,
             )
             num_clusters, min_clusters = None, 1
-        if len(train) > self._limit:
-            wanted = num_clusters, min_clusters, max_clusters
-            return self._long(train, embeddings, segmentations, wanted)
+        wanted = {"num_clusters": num_clusters, "min_clusters": min_clusters, "max_clusters": max_clusters}
+        if vectors > self._limit:
+            return self._long(clean, embeddings, segmentations, wanted)
         stock: tuple[NDArray[Any], NDArray[Any], NDArray[Any]] = self._vbx(
-            embeddings=embeddings,
-            segmentations=segmentations,
-            num_clusters=num_clusters,
-            min_clusters=min_clusters,
-            max_clusters=max_clusters,
+            embeddings=embeddings, segmentations=segmentations, **wanted
         )
         return stock
 
     def _long(
-        self,
-        train: NDArray[Any],
-        embeddings: NDArray[Any],
-        segmentations: Any,
-        wanted: tuple[int | None, float, float],
+        self, clean: NDArray[np.bool_], embeddings: NDArray[Any], segmentations: Any, wanted: dict[str, Any]
     ) -> tuple[NDArray[Any], None, NDArray[Any]]:
-        centroids = self._centroids(train)
-        forced = _forced(len(centroids), *wanted)
-        if forced is not None:
-            centroids = _k_means(train, forced)
-        windows, slots, dimension = embeddings.shape
-        # by blocks, because scipy copies what it is given as float64, twice: 350 MB at eight hours
-        rows = embeddings.reshape(-1, dimension)
-        distances = [
-            cdist(rows[first : first + self._limit], centroids, metric=self._vbx.metric)
-            for first in range(0, len(rows), self._limit)
-        ]
-        likeness = (2 - np.concatenate(distances)).reshape(windows, slots, -1)
-        if forced is not None or not self._vbx.constrained_assignment:
+        sample = evenly(clean, embeddings, self._sample)
+        centroids = self._with_the_rare(self._centroids(sample, FREE), clean, embeddings)
+        forced = _is_forced(len(centroids), **wanted)
+        if forced:
+            centroids = self._centroids(sample, wanted)
+        likeness = self._likeness(embeddings, centroids)
+        if forced or not self._vbx.constrained_assignment:
             return np.argmax(likeness, axis=2), None, centroids
         # silent slots must not take a speaker from an active slot
         likeness[segmentations.data.sum(1) == 0] = np.nanmin(likeness) - 1
         return self._vbx.constrained_argmax(likeness), None, centroids
 
-    def _centroids(self, train: NDArray[Any]) -> NDArray[Any]:
-        vbx = self._vbx
-        unit = train / np.linalg.norm(train, axis=1, keepdims=True)
-        labels = initial_labels(unit, vbx.threshold, self._limit)
-        shares, priors = cluster_vbx(
-            labels, vbx.plda(train), vbx.plda.phi, Fa=vbx.Fa, Fb=vbx.Fb, maxIters=ITERATIONS
+    def _with_the_rare(
+        self, centroids: NDArray[Any], clean: NDArray[np.bool_], embeddings: NDArray[Any]
+    ) -> NDArray[Any]:
+        """The centroids, and those of voices that are like none of them: whoever speaks for a minute in eight
+        hours has ten vectors in the sample."""
+        strangers = clean & (self._likeness(embeddings, centroids).max(2) < 1 + ALIKE_COSINE)
+        if strangers.sum() < FEWEST_VECTORS:
+            return centroids
+        found = self._centroids(evenly(strangers, embeddings, self._sample), FREE)
+        alike = 1 - cdist(found, centroids, metric="cosine").min(1)
+        return np.vstack([centroids, found[alike < ALIKE_COSINE]])
+
+    def _likeness(self, embeddings: NDArray[Any], centroids: NDArray[Any]) -> NDArray[Any]:
+        """(windows, slots, clusters) 2 less the distance, as pyannote's. By blocks, because scipy copies what
+        it is given as float64, twice: 350 MB at eight hours."""
+        windows, slots, dimension = embeddings.shape
+        rows = embeddings.reshape(-1, dimension)
+        distances = [
+            cdist(rows[first : first + BLOCK], centroids, metric=self._vbx.metric)
+            for first in range(0, len(rows), BLOCK)
+        ]
+        return (2 - np.concatenate(distances)).reshape(windows, slots, -1)
+
+    def _centroids(self, sample: NDArray[Any], wanted: dict[str, Any]) -> NDArray[Any]:
+        """(clusters, dimension) pyannote's own, of vectors that each have a window for themselves."""
+        alone = SlidingWindowFeature(
+            np.ones((len(sample), 1, 1), np.float32), SlidingWindow(start=0.0, duration=1.0, step=1.0)
         )
-        kept = shares[:, priors > KEPT_PRIOR]
-        centroids: NDArray[Any] = kept.T @ train / kept.sum(0)[:, None]
-        return centroids
+        _, _, centroids = self._vbx(embeddings=sample[:, None], segmentations=alone, **wanted)
+        made: NDArray[Any] = centroids
+        return made
 
 
-def _forced(found: int, wanted: int | None, least: float, most: float) -> int | None:
-    """The number of speakers to force if the number found is not allowed; None if it is."""
-    if found < least:
-        wanted = int(least)
-    elif found > most:
-        wanted = int(most)
-    return wanted if wanted is not None and wanted != found else None
+def clean_slots(embeddings: NDArray[Any], active: NDArray[Any]) -> NDArray[np.bool_]:
+    """(windows, slots) whether a slot's vector is one to cluster by: `BaseClustering.filter_embeddings`, by
+    blocks, because its products are as large as all windows."""
+    clean = np.empty(embeddings.shape[:2], np.bool_)
+    for first in range(0, len(active), BLOCK):
+        part = slice(first, first + BLOCK)
+        alone = active[part].sum(2, keepdims=True) == 1
+        enough = (active[part] * alone).sum(1) >= MIN_CLEAN_SHARE * active.shape[1]
+        clean[part] = enough & ~np.isnan(embeddings[part]).any(2)
+    return clean
 
 
-def _k_means(train: NDArray[Any], clusters: int) -> NDArray[Any]:
-    """(clusters, dimension) centroids, as `VBxClustering` makes them when the number is given."""
-    from sklearn.cluster import KMeans
+def evenly(clean: NDArray[np.bool_], embeddings: NDArray[Any], count: int) -> NDArray[Any]:
+    """(count, dimension) of the vectors that are clean, evenly spread over the recording; all of fewer."""
+    windows, slots = np.nonzero(clean)
+    count = min(count, len(windows))
+    chosen = np.arange(count) * len(windows) // count
+    sample: NDArray[Any] = embeddings[windows[chosen], slots[chosen]]
+    return sample
 
-    unit = train / np.linalg.norm(train, axis=1, keepdims=True)
-    labels = KMeans(n_clusters=clusters, n_init=3, random_state=42, copy_x=False).fit_predict(unit)
-    return np.vstack([train[labels == k].mean(0) for k in range(clusters)])
+
+def _is_forced(found: int, num_clusters: int | None, min_clusters: float, max_clusters: float) -> bool:
+    """Whether `VBxClustering` makes another number of clusters than it found."""
+    return not min_clusters <= found <= max_clusters or (num_clusters or found) != found

@@ -20,6 +20,7 @@ from typing import Any, Final, Literal
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from ingest_contract.failures import Reason
 from ingest_contract.order import SpeakerCount
@@ -119,7 +120,7 @@ class PyannoteDiarizer:
             return self._pipeline.apply(file, min_speakers=speakers.min, max_speakers=speakers.max, hook=hook)
 
     def slot_vectors(
-        self, audio: Audio, activity: FloatArray, *, exclude_overlap: bool, report: Report
+        self, audio: Audio, activity: NDArray[Any], *, exclude_overlap: bool, report: Report
     ) -> FloatArray:
         """(windows, slots, dimension) voice vectors as the network gives them; NaN for windows without a
         single frame of sound.

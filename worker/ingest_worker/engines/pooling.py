@@ -8,10 +8,11 @@ one window and one block of them exist at a time.
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from ingest_worker.domain import FloatArray
@@ -54,7 +55,7 @@ def weighted_statistics(frames: Tensor, weights: Tensor) -> Tensor:
     return torch.cat([mean, variance.clamp_min(0).sqrt()], 1)
 
 
-def slot_masks(activity: FloatArray, least: int) -> FloatArray:
+def slot_masks(activity: NDArray[Any], least: int) -> FloatArray:
     """The mask of each slot of one window: its speech without overlap, or all of its speech if too little is
     clean.
 
@@ -68,7 +69,7 @@ def slot_masks(activity: FloatArray, least: int) -> FloatArray:
         (slots, frames).
     """
     if least < 0:
-        return np.ascontiguousarray(activity.T)
+        return np.ascontiguousarray(activity.T, np.float32)
     clean = activity * (activity.sum(1, keepdims=True) < 2)  # noqa: PLR2004 - two speak at once
     enough = clean.sum(0) > least
     masks: FloatArray = np.where(enough, clean, activity).T.astype(np.float32)

@@ -22,7 +22,6 @@ with warnings.catch_warnings(), lean_imports():
     from pyannote.audio import Pipeline, pipelines
     from pyannote.audio.core.task import Problem, Resolution, Specifications
     from pyannote.audio.models import embedding, segmentation
-    from pyannote.audio.utils.vbx import cluster_vbx
     from pyannote.core import SlidingWindow, SlidingWindowFeature
 
 __all__ = [
@@ -32,7 +31,6 @@ __all__ = [
     "SlidingWindow",
     "SlidingWindowFeature",
     "Specifications",
-    "cluster_vbx",
     "embedding",
     "pipelines",
     "segmentation",
