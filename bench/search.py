@@ -162,8 +162,10 @@ def table(rows: dict[str, Figures]) -> str:
             lines.append(f"| {name} | {' | '.join(cells)} |")
     sizes = {name: each for name, each in rows.items() if name not in QUALITY}
     if sizes:
-        lines += ["", f"| passages | {' | '.join(next(iter(sizes.values())))} |", "|---" * 14 + "|"]
-        lines += [f"| {name} | {' | '.join(map(str, each.values()))} |" for name, each in sizes.items()]
+        columns = list(dict.fromkeys(column for each in sizes.values() for column in each))
+        lines += ["", f"| passages | {' | '.join(columns)} |", "|---" * (len(columns) + 1) + "|"]
+        for name, each in sizes.items():
+            lines.append(f"| {name} | {' | '.join(str(each.get(column, '')) for column in columns)} |")
     return "\n".join(lines)
 
 

@@ -201,7 +201,7 @@ def _recall(connection: Connection, values: FloatArray) -> Figures:
         [row[0] for row in connection.execute("select id from ingest.segment order by id").fetchall()]
     )
     kept = values.astype(np.float16).astype(np.float32)
-    found: dict[int, list[float]] = {40: [], 100: [], INDEX_CANDIDATES: []}
+    found: dict[int, list[float]] = {40: [], 100: [], 200: [], INDEX_CANDIDATES: []}
     for place in random.integers(0, len(values), 100):
         near = values[place] + random.standard_normal(DIMENSION).astype(np.float32) * 0.02
         exact = set(ids[np.argpartition(-(kept @ near), TOP)[:TOP]].tolist())

@@ -312,7 +312,7 @@ def _plan(connection: Connection, query: Query) -> str:
         counted = counted_in_store(connection, terms_of(query.text), of)
         lines = connection.execute(
             b"explain (analyze, costs off, timing off) "
-            + statement(query, counted, chosen(counted)).as_bytes(),
+            + statement(query, counted, chosen(counted, of)).as_bytes(),
             parameters(query, counted, 1, of),
         )
         return "\n".join(line[0] for line in lines)

@@ -51,7 +51,7 @@ __all__ = [
     "search",
 ]
 
-INDEX_CANDIDATES: Final = 200
+INDEX_CANDIDATES: Final = 300
 """Passages that a walk of the vectors' index keeps in sight: recall against exact search is in
 docs/search.md."""
 
@@ -74,7 +74,7 @@ def search(connection: Connection, query: Query) -> Answer:
         if query.vector is None and not any(each.is_asked for each in counted):
             said = "The question has only words that say nothing, such as `what` and `the`."
             raise StageError(Reason.ORDER_INVALID, said)
-        choice = chosen(counted)
+        choice = chosen(counted, of)
         rows = _rows(connection, query, counted, choice, model, of)
         hits = folded(fused([_hit(row, counted) for row in rows]), query.limit)
         texts = marked(connection, hits, counted)

@@ -3,8 +3,9 @@ of both is worth to the other half.
 
 The worth of a word in a passage is BM25's: its weight (`weights.weight`) times a frequency that saturates,
 over the passage's length. Postgres' `ts_rank` of a single word saturates too (the sum of 1 / i^2 over its
-occurrences, tsrank.c), reads a passage without unpacking it, and stands for the frequency. A word of the
-title counts `TITLE_SHARE` of one that is spoken.
+occurrences, tsrank.c), reads a passage without unpacking it, and stands for the frequency. The formula is
+written so that it stands there once: Postgres would compute it as often as it is named. A word of the title
+counts `TITLE_SHARE` of one that is spoken.
 """
 
 from collections.abc import Sequence
@@ -15,7 +16,13 @@ from psycopg import sql
 
 from ingest_worker.store.searching.terms import TermKind
 from ingest_worker.store.searching.values import Query
-from ingest_worker.store.searching.weights import MOST_COMPARED_PASSAGES, Choice, Counted, weight
+from ingest_worker.store.searching.weights import (
+    MOST_COMPARED_PASSAGES,
+    MOST_SAMPLED_PASSAGES,
+    Choice,
+    Counted,
+    weight,
+)
 
 TITLE_SHARE: Final = 0.3
 """Of the worth of a word that is spoken: all passages of a recording share its title."""
@@ -35,8 +42,9 @@ _FEWEST_CANDIDATES: Final = 50
 
 _WORDS: Final = """
 with asked as materialized (
-  select * from unnest(%(languages)s::text[], %(places)s::int[], %(queries)s::text[]::tsquery[],
-                       %(weights)s::float8[], %(kinds)s::text[]) as a (language, place, query, weight, kind)
+  select *, numnode(query) as parts
+    from unnest(%(languages)s::text[], %(places)s::int[], %(queries)s::text[]::tsquery[],
+                %(weights)s::float8[], %(kinds)s::text[]) as a (language, place, query, weight, kind)
 ), titled as materialized (
   select t.run, a.place, min(a.weight) as weight
     from (select distinct place, query, weight from asked where kind <> 'Excluded') a
@@ -78,15 +86,15 @@ _POOL: Final = """
 ), held as (
   select s.id, a.place,
          a.weight * greatest(
-           case when not s.tsv @@ a.query then 0
-                when numnode(a.query) > 1 then 1
-                else (1 + %(saturation)s) * f / (f + %(saturation)s * (1 - %(by_length)s
-                     + %(by_length)s * s.words / greatest(1, (select avg(words) from pool)))) end,
+           case when t.run is not null and not s.tsv @@ a.query then 0
+                when a.parts > 1 then 1
+                else (1 + %(saturation)s) / (1 + %(saturation)s * (1 - %(by_length)s
+                     + %(by_length)s * s.words / greatest(1, (select avg(words) from pool)))
+                     / (ts_rank('{{1,1,1,1}}', s.tsv, a.query) / %(once)s)) end,
            case when t.run is null then 0 else %(title)s end) as worth
     from pool s
     join asked a on a.language = s.language and a.kind <> 'Excluded'
     left join titled t on t.run = s.run and t.place = a.place
-   cross join lateral (select ts_rank('{{1,1,1,1}}', s.tsv, a.query) / %(once)s as f) frequency
    where s.tsv @@ a.query or t.run is not null
   offset 0
 ), worded as materialized (
@@ -180,6 +188,7 @@ def parameters(query: Query, counted: Sequence[Counted], model: int | None, of: 
         "model": model,
         "candidates": max(_FEWEST_CANDIDATES, _CANDIDATES_FACTOR * query.limit),
         "compared": MOST_COMPARED_PASSAGES,
+        "sampled": MOST_SAMPLED_PASSAGES,
         "recordings": MOST_TITLED_RECORDINGS,
         "title": TITLE_SHARE,
         "saturation": SATURATION_FACTOR,
@@ -208,17 +217,23 @@ def _conditions(query: Query, counted: Sequence[Counted]) -> sql.Composed:
 
 
 def _matching(choice: Choice) -> sql.Composable:
-    """Passages by their words, each kind of choice at most `MOST_COMPARED_PASSAGES`."""
-    kinds = [(" & ", choice.all_of), (" | ", choice.any_of)]
-    conditions = [
-        condition for operator, terms in kinds if terms and (condition := _holding(operator, terms))
+    """Passages by their words, each kind of choice at most `MOST_COMPARED_PASSAGES`, and of those that hold
+    one of common words `MOST_SAMPLED_PASSAGES`."""
+    kinds = [
+        (" & ", choice.all_of, "compared"),
+        (" | ", choice.any_of, "sampled" if choice.all_of else "compared"),
     ]
-    selected = "(select s.id, s.run, s.language, s.tsv from eligible s where {} limit %(compared)s)"
+    conditions = [
+        (condition, sql.Placeholder(most))
+        for operator, terms, most in kinds
+        if terms and (condition := _holding(operator, terms))
+    ]
     found = [
-        sql.SQL(selected).format(
-            sql.SQL(" and not ").join([condition, *conditions[:place]])  # each passage once
+        sql.SQL("(select s.id, s.run, s.language, s.tsv from eligible s where {} limit {})").format(
+            sql.SQL(" and not ").join([condition, *(each for each, _ in conditions[:place])]),  # each once
+            most,
         )
-        for place, condition in enumerate(conditions)
+        for place, (condition, most) in enumerate(conditions)
     ]
     return sql.SQL(" union all ").join(found) if found else _NOTHING
 

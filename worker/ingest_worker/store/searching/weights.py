@@ -13,6 +13,13 @@ from ingest_worker.store.searching.terms import Term, TermKind
 
 MOST_COMPARED_PASSAGES: Final = 4_000
 """Passages whose words are compared. Each costs about 4 microseconds of the server (decision 0056)."""
+MOST_SAMPLED_PASSAGES: Final = 500
+"""Passages whose words are compared because they hold the rarest of words that are all common: which of many
+they are is chance, and what holds two of the words is compared already."""
+ENOUGH_PASSAGES: Final = 1_000
+"""Passages that words should be in together, so that all of them are compared."""
+MOST_COMMON_SHARE: Final = 0.5
+"""Of all passages: a word in more of them tells few apart, and its list takes the longest to read."""
 MOST_COMPARED_WORDS: Final = 32
 """Words of a question that are compared: the rarest."""
 
@@ -40,7 +47,8 @@ class Choice:
     any_of: tuple[Counted, ...]
     """Every passage that holds one of these; the others of the question's words count in these passages."""
     all_of: tuple[Counted, ...]
-    """Where even the rarest word is in too many passages: first those that hold all of these."""
+    """Where even the rarest word is in too many passages: those that hold all of these, and of the others
+    `MOST_SAMPLED_PASSAGES`."""
 
 
 def weight(passages: int, of: int) -> float:
@@ -49,7 +57,7 @@ def weight(passages: int, of: int) -> float:
     return math.log1p((of - held + 0.5) / (held + 0.5))
 
 
-def chosen(counted: Sequence[Counted]) -> Choice:
+def chosen(counted: Sequence[Counted], of: int) -> Choice:
     """The rarest words as long as they are in at most `MOST_COMPARED_PASSAGES` passages together (as MaxScore
     leaves out the lists that cannot bring a new document to the top: Turtle and Flood, 1995).
 
@@ -65,8 +73,23 @@ def chosen(counted: Sequence[Counted]) -> Choice:
         if total > MOST_COMPARED_PASSAGES and few:
             break
         few.append(each)
-    too_many = few[:1] if few and few[0].passages > MOST_COMPARED_PASSAGES else []
-    return Choice(tuple(few), tuple(words) if too_many else ())
+    too_many = bool(few) and few[0].passages > MOST_COMPARED_PASSAGES
+    return Choice(tuple(few), _together(words, of) if too_many else ())
+
+
+def _together(words: Sequence[Counted], of: int) -> tuple[Counted, ...]:
+    """The fewest of the rarest words that are in few enough passages together, if none makes another one
+    likelier."""
+    found: list[Counted] = []
+    expected = float(of)
+    for each in words:
+        if found and each.passages > MOST_COMMON_SHARE * of:
+            break
+        found.append(each)
+        expected *= each.passages / of
+        if len(found) > 1 and expected <= ENOUGH_PASSAGES:
+            break
+    return tuple(found)
 
 
 def rarest(counted: Sequence[Counted]) -> tuple[tuple[Counted, ...], tuple[Counted, ...]]:
