@@ -125,6 +125,22 @@ def test_between_two_messages_of_a_player_that_plays_the_words_go_on(page: Page,
     assert frame.evaluate("time") == 3.6, "the player has said nothing more"
 
 
+def test_words_count_on_from_when_the_player_plays(page: Page, address: str) -> None:
+    """A player that says only later where it is: nothing runs ahead of it."""
+    page.goto(f"{address}/recordings/{TALK}")
+    page.evaluate("() => { window.clock = 0; performance.now = () => { window.asked += 1; return clock; }; }")
+    page.get_by_text("They do.").click()
+    frame = player(page)
+    expect(page.locator(".w.now")).to_have_text("They do.")
+    page.evaluate("clock = 10_000")
+    frame.evaluate("playing = true; say('infoDelivery', {playerState: 1, playbackRate: 2})")
+    page.evaluate("window.asked = 0")
+    page.wait_for_function("window.asked > 3")
+    expect(page.locator(".w.now")).to_have_text("They do.")
+    page.evaluate("clock = 11_000")
+    expect(page.locator(".w.now")).to_have_text("Good.")
+
+
 def test_a_word_that_is_clicked_before_the_player_is_ready_is_played_when_it_is(
     page: Page, address: str
 ) -> None:
@@ -208,6 +224,19 @@ def test_a_media_file_keeps_the_browsers_own_player_and_its_page_allows_no_frame
     assert "media-src https://media.example;" in answer.headers["content-security-policy"] + ";"
     expect(page.locator(".w.now")).to_have_text("plain")
     assert page.locator("#player audio").count() == 1
+
+
+def test_a_media_file_that_a_link_opens_at_a_moment_plays_at_the_first_press(
+    page: Page, address: str
+) -> None:
+    page.route("https://media.example/**", lambda _: None)  # which is slow to answer
+    page.goto(f"{address}/recordings/{quote(EPISODE, safe='')}#t=2")
+    page.get_by_role("heading", level=1).click()  # browsers play nothing aloud before somebody did something
+    paused = page.evaluate(
+        "() => new Promise((done) => { const audio = document.querySelector('audio');"
+        "audio.addEventListener('play', () => done(audio.paused)); audio.play().catch(() => {}); })"
+    )
+    assert paused is False
 
 
 def test_without_scripts_a_click_loads_the_embed_at_its_moment_and_times_are_links(

@@ -49,17 +49,16 @@
     media.addEventListener("timeupdate", () => mark(media.currentTime));
     media.addEventListener("seeking", () => mark(media.currentTime));
     media.addEventListener("play", () => document.body.classList.add("playing"));
-    const go = (seconds, then) => {
-      const start = () => { media.currentTime = seconds; then(); };
-      if (media.readyState > 0) start();
-      else { media.addEventListener("loadedmetadata", start, { once: true }); media.preload = "metadata"; media.load(); }
+    let wanted = null; // the moment to begin at, until the media's length is known
+    const begin = () => {
+      if (wanted === null || media.readyState === 0) return;
+      media.currentTime = wanted;
+      wanted = null;
     };
-    let cued = 0;
-    media.addEventListener("play", () => { if (cued) go(cued, () => {}); cued = 0; });
-    return {
-      play: (seconds) => { cued = 0; go(seconds, () => media.play().catch(() => {})); },
-      cue: (seconds) => { if (media.paused) cued = seconds; else go(seconds, () => {}); },
-    };
+    media.addEventListener("loadedmetadata", begin);
+    const cue = (seconds) => { wanted = seconds; begin(); };
+    // Never by `load()`, which would pause what somebody has just started: playing loads it.
+    return { play: (seconds) => { cue(seconds); media.play().catch(() => {}); }, cue };
   }
 
   /** The messages between windows that YouTube's script of an API sends, too; no script of theirs runs here. The page
@@ -88,7 +87,10 @@
       if (said?.event === "onError") refused.hidden = false; // its owner does not let it be embedded, or it is gone
       const info = said?.info;
       if (typeof info?.playbackRate === "number") told.rate = info.playbackRate;
-      if (typeof info?.playerState === "number") told.playing = info.playerState === 1;
+      if (typeof info?.playerState === "number") {
+        if (!told.playing) told.at = performance.now(); // it counts on from when it plays, not from the last message
+        told.playing = info.playerState === 1;
+      }
       if (typeof info?.currentTime !== "number") return;
       told.time = info.currentTime;
       told.at = performance.now();
@@ -105,6 +107,7 @@
       address.searchParams.set("enablejsapi", "1");
       address.searchParams.set("autoplay", "1");
       address.searchParams.set("start", String(Math.floor(seconds)));
+      told.time = seconds;
       address.searchParams.set("origin", location.origin);
       iframe.addEventListener("load", () => {
         const greet = () => tell({ event: "listening" });
@@ -134,10 +137,12 @@
   function momentInHash() {
     const said = new URLSearchParams(location.hash.slice(1)).get("t")?.toLowerCase().replace(/^npt:/, "").split(",")[0];
     if (!said) return null;
-    const found = /^(?:(?:(\d+):)?(\d+):)?(\d+(?:\.\d+)?)s?$/.exec(said) ?? /^(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?$/.exec(said);
+    const found = /^()()(\d+(?:\.\d+)?)s?$/.exec(said) ?? /^(?:(\d+):)?([0-5]?\d):([0-5]\d(?:\.\d+)?)$/.exec(said)
+      ?? /^(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?$/.exec(said);
     if (!found) return null;
     const [hours, minutes, seconds] = found.slice(1).map((each) => Number(each ?? 0));
-    return hours * 3600 + minutes * 60 + seconds;
+    const moment = hours * 3600 + minutes * 60 + seconds;
+    return moment <= 1e7 ? moment : null; // as moments.py, which would refuse the address of such a one
   }
 
   /** Shows a moment of this page, and has the player ready there. */
