@@ -150,6 +150,10 @@ def test_an_argument_that_a_tool_has_not_is_refused_with_those_it_has(corpus_dat
             assert f"There is no argument speker; there are {known}." in said, tool.name
             assert "unknown_argument" in said
         await refused(client, "list_speakers", **{"x" * 1_000_000: 1})
+        said = await refused(client, "list_recordings", state="ingested")
+        assert "'Ingested', 'NotIngestible' or 'Known'" in said
+        # Nothing is of a channel without a name, and "no hits" would be told as "not in this corpus".
+        await refused(client, "search", query="bees", channel="")
 
     in_process(corpus_database, session)
 

@@ -68,6 +68,7 @@ def test_recordings_are_found_by_what_they_are(client: TestClient) -> None:
 
     assert ids(batch="media/talks") == [TALK, "url:gone"]
     assert ids(batch="media/talks", state="Ingested") == [TALK]
+    assert problem(client.get("/api/v1/recordings?state=ingested"), 422, "bad-parameters")
     assert ids(title="BEES") == [TALK]
     assert ids(state="NotIngestible") == ["url:gone"]
     assert ids(language="de") == []

@@ -4,16 +4,17 @@ import re
 from html.parser import HTMLParser
 from urllib.parse import quote
 
+import numpy as np
 import pytest
 from markupsafe import escape
 from starlette.testclient import TestClient
 
 from ingest_contract.failures import FAILURES, Reason
-from ingest_reader.pages.moments import moment_in
 from ingest_reader.pages.player import player_of
 from ingest_reader.pages.rendering import coded, length, stretch, web
 from ingest_worker.store.connect import connect
 from tests.reader.conftest import EPISODE, MARKUP, TALK, served
+from tests.worker.store.makers import content, named, store, unit, unknown
 
 PAGES = (
     "/", "/?q=bees", f"/?q=bees&recording={quote(EPISODE)}", "/recordings", f"/recordings/{TALK}",
@@ -128,6 +129,26 @@ def test_a_voice_without_a_name_says_whom_it_is_most_like_and_whether_that_is_en
 
 
 @pytest.mark.postgres
+def test_a_voice_as_like_as_a_run_asks_for_is_probably_the_same_person(database: str) -> None:
+    both = np.stack([unit(0.6, 0.8, dimension=4), unit(1, 0, dimension=4)])
+    with connect(database, application="tests") as owner:
+        store(owner, content("a", "b", identities=(named(0, "ann"), unknown(1)), voices=both))
+    with served(database) as client:
+        told = re.sub(r"<[^>]+>", "", client.get("/voices").text)
+    assert "Most like ann: 0.60 of 1, where 0.40 is asked for to give a name. That is enough" in told
+
+
+@pytest.mark.postgres
+def test_a_voice_that_was_too_short_to_compare_says_that_nobody_is_compared(database: str) -> None:
+    nobody = np.full(4, np.nan, np.float32)
+    with connect(database, application="tests") as owner:
+        both = np.stack([unit(1, 0, dimension=4), nobody])
+        store(owner, content("a", "b", identities=(named(0, "ann"), unknown(1)), voices=both))
+    with served(database) as client:
+        assert "There is no named voice that it can be compared with." in client.get("/voices").text
+
+
+@pytest.mark.postgres
 def test_a_batch_says_what_it_left_out_and_the_next_step_of_each_reason(client: TestClient) -> None:
     for path in ("/batches/media%2Ftalks", "/batches"):
         told = client.get(path).text
@@ -202,15 +223,11 @@ def test_what_a_browser_does_not_play_has_none(url: str) -> None:
     assert player_of(web(url)) is None
 
 
-@pytest.mark.parametrize(
-    ("text", "seconds"),
-    [("90", 90.0), ("90s", 90.0), ("90.5", 90.5), ("1m30s", 90.0), ("1h", 3_600.0), ("1h2m3s", 3_723.0),
-     ("1:30", 90.0), ("1:02:03.5", 3_723.5), ("npt:10", 10.0), (" 5 ", 5.0), ("0", 0.0),
-     ("", None), ("soon", None), ("-1", None), ("1:99", None), ("nan", None), ("1e9", None),
-     ("99999999", None), ("9999h", None), ("1,5", None), ("1s2m", None)],
-)  # fmt: skip
-def test_a_moment_is_read_as_links_write_it(text: str, seconds: float | None) -> None:
-    assert moment_in(text) == seconds
+@pytest.mark.postgres
+def test_a_page_is_opened_at_one_moment(client: TestClient) -> None:
+    answer = client.get(f"/recordings/{TALK}?at=2&t=4")
+    assert answer.status_code == 422
+    assert "a second moment, besides `at`: give one of the two" in answer.text
 
 
 @pytest.mark.postgres

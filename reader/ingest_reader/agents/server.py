@@ -31,7 +31,7 @@ from ingest_reader.api.values import PassageInContext
 from ingest_reader.corpus import Corpus, Question, day_after
 from ingest_reader.problems import problem_of
 from ingest_worker.store.reading.heard import SpeakersAsked
-from ingest_worker.store.reading.listed import RecordingsAsked
+from ingest_worker.store.reading.listed import RecordingsAsked, State
 from ingest_worker.store.search import Filters
 
 HTTP_PATH: Final = "/mcp"
@@ -57,7 +57,8 @@ RecordingId = Annotated[
         description="A recording's id, as `search` and `list_recordings` give it.",
     ),
 ]
-Filter = Annotated[Text | None, Field(max_length=MAX_TEXT_CHARACTERS)]
+# An empty one would fit nothing, and an agent would tell that there is nothing.
+Filter = Annotated[str, Field(min_length=1, max_length=MAX_TEXT_CHARACTERS), AfterValidator(storable)] | None
 Channel = Annotated[Filter, Field(description="Only recordings of this channel, by its whole name.")]
 Batch = Annotated[Filter, Field(description="Only what this batch ingested, as `namespace/name`.")]
 Language = Annotated[Filter, Field(description="Only recordings in this language: a code, as `en`.")]
@@ -188,13 +189,18 @@ def _lists(corpus: Corpus) -> tuple[Tool, ...]:
             Field(description="Only recordings in which this speaker speaks: a label of `list_speakers`."),
         ] = None,
         channel: Channel = None,
-        batch: Batch = None,
+        batch: Annotated[
+            Filter, Field(description="Only what this batch ingested or left out, as `namespace/name`.")
+        ] = None,
         language: Language = None,
         since: Since = None,
         until: Until = None,
         shortest: Shortest = None,
         longest: Longest = None,
-        state: Annotated[Filter, Field(description="`Ingested`, `NotIngestible` or `Known`.")] = None,
+        state: Annotated[
+            State | None,
+            Field(description="Transcribed, left out for good (`reason` says why), or not yet either."),
+        ] = None,
         limit: Annotated[int, Field(ge=1, le=100)] = 20,
         cursor: Cursor = None,
     ) -> RecordingsPage:

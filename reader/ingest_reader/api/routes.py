@@ -32,7 +32,7 @@ from ingest_reader.doors import PROBLEM
 from ingest_reader.exports.document import document
 from ingest_reader.exports.formats import FORMATS, Format
 from ingest_worker.store.reading.heard import SpeakersAsked
-from ingest_worker.store.reading.listed import RecordingsAsked
+from ingest_worker.store.reading.listed import RecordingsAsked, State
 from ingest_worker.store.reading.progress import RunsAsked
 from ingest_worker.store.reading.surroundings import AROUND_SECONDS
 from ingest_worker.store.search import Filters
@@ -113,7 +113,7 @@ def recordings(  # noqa: PLR0913, PLR0917  the parameters of a route are its par
     language: Maybe = None,
     shortest: Seconds | None = None,
     longest: Seconds | None = None,
-    state: Maybe = None,
+    state: State | None = None,
     title: Maybe = None,
 ) -> ListOf[RecordingValue]:
     """Those that fit every filter: `title` is a part of it, in any case; the others are those of a search."""
@@ -162,7 +162,7 @@ def speaker(corpus: FromCorpus, speaker: Named) -> ListOf[AppearanceValue]:
     return ListOf(items=tuple(AppearanceValue.of(row) for row in corpus.speaker(speaker)))
 
 
-@router.get("/batches", summary="Batches with committed runs, the latest first")
+@router.get("/batches", summary="Batches of which something is stored, the latest first")
 def batches(corpus: FromCorpus, limit: Limit = 50, cursor: Maybe = None) -> ListOf[BatchValue]:
     """How each went, in sums."""
     rows, after = corpus.batches(limit, cursor)

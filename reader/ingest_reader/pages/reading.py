@@ -18,6 +18,9 @@ DOUBTFUL_PROBABILITY: Final = 0.5
 
 SPEAKER_COLOURS: Final = 8
 
+ROUNDED_SECONDS: Final = 0.006
+"""Links name moments in hundredths: a passage that begins at 2.004 is asked for as 2.00."""
+
 
 @dataclass(frozen=True, slots=True)
 class ShownWord:
@@ -91,7 +94,7 @@ def shares(transcript: StoredTranscript) -> tuple[Share, ...]:
 def part_at(transcript: StoredTranscript, at: float) -> Part:
     """The part that has the passage said at `at` seconds."""
     segments = transcript.segments
-    place = max((i for i, each in enumerate(segments) if each.start <= at + 0.001), default=0)
+    place = max((i for i, each in enumerate(segments) if each.start <= at + ROUNDED_SECONDS), default=0)
     number = place // PART_PASSAGES
     parts = max(1, -(-len(segments) // PART_PASSAGES))
     first, end = number * PART_PASSAGES, (number + 1) * PART_PASSAGES
@@ -107,7 +110,7 @@ def part_at(transcript: StoredTranscript, at: float) -> Part:
 
 def passage_at(part: Part, at: float) -> ShownPassage | None:
     """The passage that is said at `at` seconds, or was before it; None before the first."""
-    return next((each for each in reversed(part.passages) if each.start <= at + 0.001), None)
+    return next((each for each in reversed(part.passages) if each.start <= at + ROUNDED_SECONDS), None)
 
 
 def _passages(

@@ -4,6 +4,7 @@ from typing import Annotated, Final
 
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.exceptions import RequestValidationError
+from pydantic import BeforeValidator
 from starlette.responses import HTMLResponse
 
 from ingest_reader.api.asking import FromCorpus, Maybe, Named, once_only
@@ -18,7 +19,7 @@ from ingest_reader.pages.reading import part_at, passage_at, shares
 from ingest_reader.pages.rendering import more, page, segment, web
 from ingest_reader.policy import POLICY
 from ingest_worker.store.reading.heard import SpeakersAsked
-from ingest_worker.store.reading.listed import RecordingsAsked
+from ingest_worker.store.reading.listed import RecordingsAsked, State
 from ingest_worker.store.reading.progress import RunsAsked, ShownRun
 from ingest_worker.store.search import Filters
 
@@ -26,6 +27,9 @@ ROWS: Final = 50
 HIT_PASSAGES: Final = 20
 PLOTTED_RUNS: Final = 2_000
 """The latest runs of a batch that its plots show."""
+
+ChosenState = Annotated[State | None, BeforeValidator(lambda text: text or None)]
+"""A form sends an empty one for all of them."""
 
 router = APIRouter(
     include_in_schema=False, default_response_class=HTMLResponse, dependencies=[Depends(once_only)]
@@ -51,7 +55,7 @@ def search(  # noqa: PLR0913, PLR0917  the parameters of a page are its paramete
     found = None
     if asked.text and fault is None:
         found = corpus.search(Question(asked.text, HIT_PASSAGES, asked.filters))
-    latest = corpus.recordings(RecordingsAsked(6, state="Ingested"))[0] if not asked.text else ()
+    latest = corpus.recordings(RecordingsAsked(6, state=State.INGESTED))[0] if not asked.text else ()
     people = corpus.speakers(SpeakersAsked(8, named=True))[0] if not asked.text else ()
     return page(
         request,
@@ -74,7 +78,7 @@ def recordings(
     cursor: Maybe = None,
     title: Maybe = None,
     channel: Maybe = None,
-    state: Maybe = None,
+    state: ChosenState = None,
 ) -> HTMLResponse:
     """All recordings, newest first."""
     rows, after = corpus.recordings(
@@ -101,8 +105,8 @@ def transcript(
     t: Maybe = None,
 ) -> HTMLResponse:
     """One recording: who says what when, and a player that follows. `at` and `t` open it at a moment."""
-    if at is None and t:
-        at = _moment(t)
+    if t:
+        at = _moment(t, at)
     known = corpus.recording(recording)
     if known.state != "Ingested":
         return page(request, "untranscribed.html", {"known": known})
@@ -198,10 +202,12 @@ def receipts(request: Request, corpus: FromCorpus, recording: Named) -> HTMLResp
     return page(request, "receipts.html", {"known": known, "runs": runs, "stages": stages})
 
 
-def _moment(text: str) -> float:
+def _moment(text: str, at: float | None) -> float:
     found = moment_in(text)
-    if found is None:
-        said = "no moment of a recording: write it as 90, 1h2m3s or 1:02:03"
+    said = "no moment of a recording: write it as 90, 1h2m3s or 1:02:03" if found is None else ""
+    if at is not None:
+        said = "a second moment, besides `at`: give one of the two"
+    if found is None or said:
         raise RequestValidationError([{"type": "moment", "loc": ("query", "t"), "msg": said}])
     return found
 

@@ -2,6 +2,7 @@
 
 from dataclasses import asdict, dataclass, field, fields
 from datetime import datetime
+from enum import StrEnum
 from typing import Final
 
 from psycopg import sql
@@ -12,6 +13,16 @@ from ingest_worker.store.connect import Connection
 from ingest_worker.store.errors import translated
 from ingest_worker.store.reading.cursors import CursorError, read, written
 from ingest_worker.store.searching.values import Filters
+
+
+class State(StrEnum):
+    """What became of a recording."""
+
+    INGESTED = "Ingested"
+    NOT_INGESTIBLE = "NotIngestible"
+    """For good; its `reason` says why."""
+    KNOWN = "Known"
+    """Neither yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +41,7 @@ class ListedRecording:
     message: str | None
     """What was said about it."""
     batch: str | None
-    """The batch of the current run."""
+    """The batch of the current run; without one, the batch that left it out, if the store knows it."""
     finished_at: datetime | None
     rtf: float | None
     language: str | None
@@ -47,7 +58,7 @@ class RecordingsAsked:
     cursor: str | None = None
     filters: Filters = field(default_factory=Filters)
     """As those of a search."""
-    state: str | None = None
+    state: State | None = None
     title: str | None = None
     """A part of the title, in any case."""
 
