@@ -11,6 +11,7 @@ from psycopg.conninfo import make_conninfo
 from ingest_contract.failures import Reason
 from ingest_worker.errors import StageError
 from ingest_worker.store.connect import Connection, connect
+from ingest_worker.store.reading.heard import nearest_voices
 from ingest_worker.store.reading.pool import ReadingPool, writable
 from tests.worker.store.makers import content, store
 
@@ -92,11 +93,17 @@ def test_voices_addresses_and_artifacts_are_out_of_sight(login: str, table: str)
         reader.execute(b"select * from ingest." + table.encode())
 
 
-def test_likeness_is_for_readers_and_not_for_whoever_may_connect(
-    login: str, database: str, connection: Connection
+@pytest.mark.parametrize("group", ["ingest_reader", "ingest_writer", "ingest_curator"])
+def test_likeness_is_for_every_group_that_reads_the_rest(member: Callable[[str], str], group: str) -> None:
+    with ReadingPool(member(group)) as pool, pool.connection() as reader:
+        assert nearest_voices(reader, ["unknown #1"]) == ()
+
+
+def test_likeness_is_not_for_whoever_may_connect_and_never_of_all_voices_at_once(
+    database: str, connection: Connection
 ) -> None:
-    with ReadingPool(login) as pool, pool.connection() as reader:
-        reader.execute("select * from ingest.nearest_voices()")
+    with pytest.raises(errors.UndefinedFunction):
+        connection.execute("select * from ingest.nearest_voices()")
     name = sql.Identifier(f"test_{uuid4().hex}")
     connection.execute(sql.SQL("create role {} login").format(name))
     connection.execute(sql.SQL("grant usage on schema ingest to {}").format(name))
@@ -104,7 +111,7 @@ def test_likeness_is_for_readers_and_not_for_whoever_may_connect(
         connect(make_conninfo(database, user=name.as_string().strip('"')), application="tests") as other,
         refused(errors.InsufficientPrivilege),
     ):
-        other.execute("select * from ingest.nearest_voices()")
+        other.execute("select * from ingest.nearest_voices('{}')")
     connection.execute(sql.SQL("drop owned by {}").format(name))
     connection.execute(sql.SQL("drop role {}").format(name))
 

@@ -163,7 +163,7 @@ class AppearanceValue(Value):
 
 
 class BatchValue(Value):
-    """How one batch went, by its committed runs."""
+    """How one batch went, by its committed runs and by what it left out."""
 
     batch: str
     runs: int

@@ -8,6 +8,7 @@ import pytest
 from ingest_worker.domain import Decision, FloatArray
 from ingest_worker.store.connect import Connection, connect
 from ingest_worker.store.reading.heard import nearest_voices
+from ingest_worker.store.voice_list import voices
 from tests.worker.store.makers import a_recording, content, count, named, store, unit, unknown
 
 pytestmark = pytest.mark.postgres
@@ -61,15 +62,37 @@ def test_a_voice_without_a_name_is_compared_where_it_and_named_ones_speak_longes
     both = np.stack([voice(1, 0), voice(0, 1)])
     people = content("a", "b", identities=(named(0, "ann"), named(1, "bob")), voices=both)
     store(connection, people, a_recording("test:people"))
+    elsewhere = content("b", identities=(named(0, "bob"),), voices=np.stack([voice(0.6, 0.8)]))
+    store(connection, elsewhere, a_recording("test:elsewhere"))
     heard(connection, "test:one", voice(0.6, 0.8), NOBODY)
+    connection.execute("update ingest.speaker set seconds = case name when 'bob' then 9 else 5 end")
+    connection.execute(
+        "update ingest.speaker set seconds = 1 "
+        "where run = (select current_run from ingest.recording where id = 'test:elsewhere')"
+    )
     ((label, nearest, likeness, threshold),) = [
         (each.label, each.nearest, round(each.likeness, 3), each.threshold)
         for each in nearest_voices(connection, ["unknown #1", "unknown #2", "ann", "nobody"])
     ]
     assert (label, nearest, likeness, threshold) == ("unknown #1", "bob", 0.8, 0.4)
     assert nearest_voices(connection, []) == ()
+    (first,) = voices(connection, "unknown", limit=1)
+    assert (first.voice, first.nearest, first.likeness) == ("unknown #1", "bob", pytest.approx(0.8))
     connection.execute("update ingest.speaker set voice_model = 'other@1' where name is not null")
     assert nearest_voices(connection, ["unknown #1"]) == (), "of another model"
+
+
+def test_a_voice_that_two_named_ones_are_equally_like_is_given_the_first_by_name(
+    connection: Connection,
+) -> None:
+    both = np.stack([voice(1, 0), voice(1, 0)])
+    store(connection, content("a", "b", identities=(named(0, "bob"), named(1, "ann")), voices=both))
+    heard(connection, "test:one", voice(1, 0), voice(0, 1))
+    found = nearest_voices(connection, ["unknown #1", "unknown #2"])
+    assert [(each.label, each.nearest, round(each.likeness, 3)) for each in found] == [
+        ("unknown #1", "ann", 1.0),
+        ("unknown #2", "ann", 0.0),
+    ]
 
 
 def test_a_voice_of_another_model_is_not_compared(connection: Connection) -> None:

@@ -19,9 +19,8 @@ grant usage on schema ingest to ingest_writer, ingest_reader;
 revoke all on all tables in schema ingest from ingest_reader;
 grant select, insert, update, delete on all tables in schema ingest to ingest_writer;
 grant usage on all sequences in schema ingest to ingest_writer;
--- What voices are like is for those who may read the rest, not for whoever may connect.
-revoke execute on function ingest.nearest_voices(text[]) from public;
-grant execute on function ingest.nearest_voices(text[]) to ingest_reader;
+-- What voices are like is for those who may read the rest, not for whoever may connect (migration 0020).
+grant execute on function ingest.nearest_voices(text[]) to ingest_writer, ingest_reader;
 grant select on public.current_segments, public.speakers, public.recordings to ingest_writer, ingest_reader;
 -- The schema's version is the owner's to write; history of numbers and models is never taken back.
 revoke insert, update, delete on ingest.schema_version from ingest_writer;

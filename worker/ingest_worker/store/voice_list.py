@@ -102,20 +102,24 @@ with spoken as (
   select coalesce(a.name, 'unknown #' || a.unknown) as label, count(*) as open
     from ingest.decided_speaker a join ingest.voice_decision d on d.id = a.decision
    where d.undone_by is null and a.open is not null group by 1
+), listed as (
+  select coalesce(v.label, o.label) as voice, coalesce(v.named, o.label not like 'unknown #%%') as named,
+         coalesce(v.seconds, 0) as seconds, coalesce(v.recordings, 0) as recordings,
+         coalesce(o.open, 0) as open
+    from sums v full join undecided o on o.label = v.label
+   where case when %(which)s = 'all' then true else coalesce(v.named, false) = (%(which)s = 'named') end
+     and coalesce(v.seconds, 0) >= %(seconds)s
+   order by 3 desc, 1
+   limit %(limit)s
 )
-select coalesce(v.label, o.label) as voice, coalesce(v.named, o.label not like 'unknown #%%') as named,
-       coalesce(v.seconds, 0) as seconds, coalesce(v.recordings, 0) as recordings,
-       coalesce(o.open, 0) as open,
+select v.voice, v.named, v.seconds, v.recordings, v.open,
        n.nearest, n.likeness,
        coalesce(b.id, '') as recording, coalesce(b.title, '') as title, coalesce(b.url, '') as url,
        coalesce((select t.start_seconds from ingest.turn t where t.run = b.run and t.speaker = b.speaker
                   order by t.end_seconds - t.start_seconds desc, t.seq limit 1), 0) as start
-  from sums v left join best b on b.label = v.label left join ingest.nearest_voices() n on n.label = v.label
-  full join undecided o on o.label = v.label
- where case when %(which)s = 'all' then true else coalesce(v.named, false) = (%(which)s = 'named') end
-   and coalesce(v.seconds, 0) >= %(seconds)s
- order by 3 desc, 1
- limit %(limit)s
+  from listed v left join best b on b.label = v.voice
+  left join ingest.nearest_voices(array(select voice from listed where not named)) n on n.label = v.voice
+ order by v.seconds desc, v.voice
 """
 
 _APPEARANCES: Final = """

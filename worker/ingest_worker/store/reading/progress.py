@@ -153,9 +153,9 @@ def left_out(connection: Connection, batch: str | None = None) -> tuple[LeftOutC
         return tuple(
             rows.execute(
                 "select reason, count(*) as recordings, "
-                "count(*) filter (where batch is null) as of_unknown_batch from public.recordings "
-                "where state = 'NotIngestible' and reason is not null "
-                "and (%(batch)s::text is null or batch = %(batch)s) group by reason order by 2 desc, 1",
+                "count(*) filter (where batch is null) as of_unknown_batch from ingest.shown_outcome o "
+                "join ingest.shown_recording v on v.id = o.recording and v.current_run is null "
+                "where %(batch)s::text is null or batch = %(batch)s group by reason order by 2 desc, 1",
                 {"batch": batch},
             )
         )
