@@ -7,6 +7,7 @@ from ingest_contract.intervals import decode, encode
 from ingest_contract.order import Item
 from ingest_contract.recording_status import RecordingState
 from ingest_contract.status import IngestBatchStatus
+from ingest_operator.core.failed import is_pass_asked
 from ingestctl.backends.port import MissingError
 from ingestctl.causes import state_of
 from ingestctl.why import chosen
@@ -22,7 +23,7 @@ def pass_of(
         return {"retryFailed": token, "retryRecordings": ""} if status.counts.failed else {}
     wanted = _failed_ones(batch, status, items, names)
     # another value would take the place of one that the operator has not seen
-    if batch.spec.retry_failed != status.retry_failed:
+    if is_pass_asked(batch.spec, status.retry_failed):
         waiting = decode(batch.spec.retry_recordings)
         if not waiting or wanted <= waiting:
             return {}

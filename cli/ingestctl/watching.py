@@ -8,6 +8,7 @@ from ingest_contract.batch import IngestBatch
 from ingest_contract.conditions import ConditionStatus, ConditionType
 from ingest_contract.order import Item
 from ingest_contract.status import IngestBatchStatus
+from ingest_operator.core.failed import is_pass_asked
 from ingestctl.backends.port import Batches, CommandError, Found, PassingError
 from ingestctl.causes import Why, of_batch
 from ingestctl.screen import PlainWatcher, TerminalWatcher
@@ -19,15 +20,16 @@ Shown = Callable[[Found, IngestBatchStatus, Mapping[int, Item]], None]
 
 
 def is_over(batch: IngestBatch) -> bool:
-    """Whether nothing of it happens any more unless a person acts."""
-    return batch.status is not None and any(
-        each.status is ConditionStatus.TRUE
-        and (
-            each.type is ConditionType.COMPLETE
-            or (each.type, each.reason) == (ConditionType.FAILED, "PlanningFailed")
-        )
-        for each in batch.status.conditions
-    )
+    """Whether nothing of it happens any more unless a person acts. What was complete before a retry that
+    nobody has begun yet goes on."""
+    if batch.status is None:
+        return False
+    holding = {
+        each.type: each.reason for each in batch.status.conditions if each.status is ConditionStatus.TRUE
+    }
+    if ConditionType.COMPLETE in holding:
+        return not is_pass_asked(batch.spec, batch.status.retry_failed)
+    return holding.get(ConditionType.FAILED) == "PlanningFailed"
 
 
 def on_screen(watcher: PlainWatcher | TerminalWatcher) -> Shown:

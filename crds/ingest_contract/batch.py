@@ -18,7 +18,7 @@ from ingest_contract.batch_sources import (
     SourceUrl,
     VolumeSource,
 )
-from ingest_contract.intervals import Intervals
+from ingest_contract.intervals import WrittenIntervals
 from ingest_contract.order import SpeakerCount
 from ingest_contract.profile import ObjectMeta, Vocabulary
 from ingest_contract.selection import Reprocess, Select, StoreSource
@@ -235,12 +235,13 @@ class IngestBatchSpec(ContractModel, json_schema_extra=_SPEC_RULES):
     """What happens to running recordings when `suspend` is set. May change at any time."""
 
     retry_failed: Annotated[str, StringConstraints(max_length=64)] = ""
-    """Any new value starts one more pass over the failed recordings. May change at any time."""
+    """Any new value starts one more pass over the failed recordings; to take it out starts none. May change
+    at any time."""
 
-    retry_recordings: Intervals = ""
+    retry_recordings: WrittenIntervals = ""
     """Which failed recordings a new value of `retryFailed` gives that pass, by index, for example `3,7-9`;
     empty: all. Those that have not failed stay as they are. May change at any time, and means nothing by
-    itself."""
+    itself; what is left here counts for the next value too."""
 
     dry_run: bool = False
     """Plan only: the status shows what would be done."""

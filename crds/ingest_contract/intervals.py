@@ -42,16 +42,32 @@ def decode(text: str) -> frozenset[int]:
     return frozenset(found)
 
 
+def ordered(text: str) -> str:
+    """What people write, as `encode` would: `9-7,3,8` becomes `3,7-9`. The text must have the pattern. No
+    interval is spelled out, so that thousands of wide ones cost no more than narrow ones."""
+    bounds = (part.split("-") for part in text.split(",") if part)
+    wanted = sorted((min(ends), max(ends)) for ends in (tuple(map(int, each)) for each in bounds))
+    found: list[tuple[int, int]] = []
+    for first, last in wanted:
+        if found and first <= found[-1][1] + 1:
+            found[-1] = (found[-1][0], max(last, found[-1][1]))
+        else:
+            found.append((first, last))
+    return ",".join(f"{first}" if first == last else f"{first}-{last}" for first, last in found)
+
+
 def _checked(text: str) -> str:
     decode(text)
     return text
 
 
-Intervals = Annotated[
-    str,
-    StringConstraints(
-        max_length=MAX_CHARACTERS, pattern=r"^([0-9]{1,6}(-[0-9]{1,6})?(,[0-9]{1,6}(-[0-9]{1,6})?)*)?$"
-    ),
-    AfterValidator(_checked),
-]
+_SHAPE: Final = StringConstraints(
+    max_length=MAX_CHARACTERS, pattern=r"^([0-9]{1,6}(-[0-9]{1,6})?(,[0-9]{1,6}(-[0-9]{1,6})?)*)?$"
+)
+
+Intervals = Annotated[str, _SHAPE, AfterValidator(_checked)]
 """A set of recording indexes, for example `0-3,7`."""
+
+WrittenIntervals = Annotated[str, _SHAPE, AfterValidator(ordered)]
+"""The same, as people write it: in any order. An API server checks no more than the pattern, and what it lets
+in must be readable."""

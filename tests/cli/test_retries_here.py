@@ -71,3 +71,12 @@ def test_a_pass_is_over_what_is_named_and_the_same_file_is_no_further_pass(place
     assert ran(place, everything) == {"00000": 2, "00001": 1, "00002": 3}
     own = batch.model_copy(update={"spec": batch.spec.model_copy(update={"retry_failed": "mine"})})
     assert with_pass(own, place, (), is_new=False) == own, "the file's own word counts"
+    assert ran(place, with_pass(own, place, ("url:2",), is_new=True)) == {
+        "00000": 2,
+        "00001": 1,
+        "00002": 4,
+    }
+    again = with_pass(own, place, (), is_new=False)
+    assert (again.spec.retry_failed, again.spec.retry_recordings) == ("mine pass-1", "2")
+    other = own.model_copy(update={"spec": own.spec.model_copy(update={"retry_failed": "mine too"})})
+    assert with_pass(other, place, (), is_new=False) == other, "another word is another pass"

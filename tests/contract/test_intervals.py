@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from ingest_contract.batch import IngestBatchSpec
 from ingest_contract.intervals import MAX_CHARACTERS, decode, encode
 from ingest_contract.status import RecordingIntervals
 
@@ -48,6 +49,34 @@ def test_ten_thousand_items_fit_in_the_worst_case_and_with_room_to_spare() -> No
     assert len(worst) == 24_444
     assert RecordingIntervals(succeeded=worst).succeeded == worst
     assert len(encode(range(0, 99_999, 3))) > MAX_CHARACTERS > 2 * len(worst)
+
+
+def spec_of(recordings: str) -> IngestBatchSpec:
+    spec = {"sources": [{"url": "https://media.example.org/a"}], "retryRecordings": recordings}
+    return IngestBatchSpec.from_object(spec)
+
+
+@pytest.mark.parametrize(
+    ("written", "text"),
+    [
+        ("", ""),
+        ("7,3", "3,7"),
+        ("9-7,3,8", "3,7-9"),
+        ("1,2,3", "1-3"),
+        ("0-4,2-3,4,9", "0-4,9"),
+        ("007,7", "7"),
+        (",".join(["0-999999"] * 6_000), "0-999999"),
+    ],
+    ids=lambda text: text[:12],
+)
+def test_people_write_indexes_in_any_order(written: str, text: str) -> None:
+    assert spec_of(written).retry_recordings == text
+
+
+@pytest.mark.parametrize("text", [",", "0,", "0-", "-1", "1 ,2", "a", "1234567"], ids="<{}>".format)
+def test_what_is_no_list_of_indexes_is_refused(text: str) -> None:
+    with pytest.raises(ValidationError):
+        spec_of(text)
 
 
 @pytest.mark.parametrize(

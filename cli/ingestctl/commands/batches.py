@@ -28,6 +28,10 @@ from ingestctl.retention import retained
 from ingestctl.retrying import pass_of
 from ingestctl.run import Screen, run_batch, show
 
+OWN_CHARACTERS = 50
+"""Characters of a file's own `retryFailed` that a pass asked for beside it is called after: the field has
+room for 64."""
+
 _UNITS = {"K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
 
 
@@ -111,26 +115,26 @@ def run(  # noqa: PLR0913, PLR0917  the options of a command are its parameters
 
 
 def with_pass(batch: IngestBatch, place: Workplace, names: Sequence[str], *, is_new: bool) -> IngestBatch:
-    """The batch with the pass over failed recordings that is asked for; without one, with the last that was:
-    the file says nothing of it, and to run it again is no other pass."""
+    """The batch with the pass over failed recordings that is asked for; without one, with the last that was
+    asked for beside this file: it says nothing of that, and to run it again is no other pass."""
     folder = BatchFolder.of(place.home, batch.metadata.namespace, batch.metadata.name)
     old = read_batch(folder)
     if old is None:
         if names:
             raise MissingError(f"nothing is retried: {batch.metadata.name} has not run here ({folder.path})")
         return batch
+    own, last = batch.spec.retry_failed, old.spec.retry_failed
+    # in front stands the file's own value, so that another value there is a pass of its own
+    ours = f"{own[:OWN_CHARACTERS]} pass-".lstrip()
     if is_new:
-        last = old.spec.retry_failed.removeprefix("pass-")
-        token = f"pass-{int(last) + 1}" if last.isdecimal() else "pass-1"
+        number = last.removeprefix(ours)
+        token = f"{ours}{int(number) + 1 if number.isdecimal() else 1}"
         items = {item.index: item for item in read_items(folder)}
         fields = pass_of(old, items, names, token)
-        changed = {"retry_failed": fields.get("retryFailed", old.spec.retry_failed)}
+        changed = {"retry_failed": fields.get("retryFailed", last)}
         changed["retry_recordings"] = fields.get("retryRecordings", old.spec.retry_recordings)
-    elif not batch.spec.retry_failed:
-        changed = {
-            "retry_failed": old.spec.retry_failed,
-            "retry_recordings": old.spec.retry_recordings,
-        }
+    elif not own or last.startswith(ours):
+        changed = {"retry_failed": last, "retry_recordings": old.spec.retry_recordings}
     else:
         return batch
     return batch.model_copy(update={"spec": batch.spec.model_copy(update=changed)})

@@ -4,6 +4,7 @@ back some of them and every count stays right. Pure."""
 from collections.abc import Iterable, Mapping
 from itertools import islice
 
+from ingest_contract.batch import IngestBatchSpec
 from ingest_contract.failures import Reason
 from ingest_contract.intervals import decode
 from ingest_contract.status import ReasonCount
@@ -34,3 +35,9 @@ def joined(failures: ByReason, reason: Reason | None, index: int) -> ByReason:
 def only(failures: ByReason, indexes: frozenset[int]) -> ByReason:
     """Those of them that are in a set."""
     return {reason: which & indexes for reason, which in failures.items() if which & indexes}
+
+
+def is_pass_asked(spec: IngestBatchSpec, carried_out: str) -> bool:
+    """Whether `retryFailed` has a value that was not carried out last. None at all is no value: who applies
+    the batch as it lies in Git takes out what `ingestctl retry` has set, and asks for nothing."""
+    return spec.retry_failed not in ("", carried_out)

@@ -16,7 +16,7 @@ from ingest_contract.failures import FAILURES, Reason, Verdict
 from ingest_contract.intervals import decode
 from ingest_contract.status import MAX_WAITING_ROWS
 from ingest_operator.core.breaker import Finished, after, is_probe
-from ingest_operator.core.failed import only
+from ingest_operator.core.failed import is_pass_asked, only
 from ingest_operator.core.finalize import with_failure, with_fetched, with_skip, with_success, with_waits
 from ingest_operator.core.ledger import Ledger, OpenItem
 from ingest_operator.core.nodes import (
@@ -137,7 +137,7 @@ def _busy_since(runs: Sequence[Run]) -> list[float]:
 def _another_pass(ledger: Ledger, spec: IngestBatchSpec) -> Ledger:
     """A new `retryFailed` makes the failed recordings pending again, or those of them that `retryRecordings`
     names; their run numbers go on, their charged attempts start again at zero."""
-    if spec.retry_failed == ledger.retry_failed:
+    if not is_pass_asked(spec, ledger.retry_failed):
         return ledger
     named = decode(spec.retry_recordings)
     taken = ledger.failed & named if named else ledger.failed

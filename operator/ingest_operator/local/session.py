@@ -22,6 +22,7 @@ from ingest_contract.status import IngestBatchStatus, ProfileStatus
 from ingest_contract.voice_orders import EnrolOrder
 from ingest_operator.core.batch import Batch
 from ingest_operator.core.decide import Decision
+from ingest_operator.core.failed import is_pass_asked
 from ingest_operator.core.ledger import restore
 from ingest_operator.core.orders import Machine, Orders, runtime_of, settings_of
 from ingest_operator.core.outcome import Observation
@@ -117,7 +118,7 @@ async def run(
         cluster = LocalCluster(replace(orders, planned_at=planned_at(folder)), site, clock, forks)
         if orphans := cluster.adopt():
             watcher.said(f"{orphans} recordings of a session that died resume where they were")
-        if len(ledger.final) == len(planned.items) and ledger.retry_failed == batch.spec.retry_failed:
+        if len(ledger.final) == len(planned.items) and not is_pass_asked(batch.spec, ledger.retry_failed):
             watcher.said("every recording of this batch is final: nothing runs again")
 
         async def once(batch: Batch) -> Decision:

@@ -102,7 +102,7 @@ def test_an_item_whose_runs_are_deleted_again_and_again_fails_in_the_end() -> No
     ledger = folded(folded(Ledger(), a_run(3, 11, disruptions=MAX_DISRUPTIONS)))
     assert (sorted(ledger.failed), dict(ledger.failures), ledger.runs[3]) == (
         [3],
-        {Reason.INTERRUPTED: 1},
+        {Reason.INTERRUPTED: {3}},
         11,
     )
 
@@ -163,6 +163,20 @@ def test_a_pass_over_some_of_the_failed_items_leaves_the_others_as_they_are() ->
     assert folded(again, **named) == again
     assert folded(again, retry_failed="monday", retry_recordings="4") == again, "by itself it means nothing"
     assert folded(again, retry_failed="tuesday").failed == set()
+
+
+def test_a_value_that_is_taken_out_again_starts_no_pass_and_its_return_none_either() -> None:
+    failed = folded(Ledger(), over(a_run(3), Reason.NOT_FOUND), over(a_run(4), Reason.NOT_FOUND))
+    named = {"retry_failed": "monday", "retry_recordings": "3"}
+    again = folded(folded(failed, **named), over(a_run(3, 2), Reason.NOT_FOUND), **named)
+    assert again.failed == {3, 4}
+    for spec in ({}, named, {"retry_recordings": "4"}):
+        assert folded(again, **spec) == again
+
+
+def test_indexes_of_recordings_that_there_are_not_are_not_all_of_them() -> None:
+    failed = folded(Ledger(), over(a_run(3), Reason.NOT_FOUND))
+    assert folded(failed, retry_failed="monday", retry_recordings="90-99").failed == {3}
 
 
 def test_the_process_numbers_of_what_succeeds_in_another_pass_need_no_remembering() -> None:

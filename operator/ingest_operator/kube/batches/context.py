@@ -72,3 +72,9 @@ def _without_voices(batch: IngestBatch) -> IngestBatch:
     starts."""
     nobody = BatchSpeakers(profiles=())
     return batch.model_copy(update={"spec": batch.spec.model_copy(update={"speakers": nobody})})
+
+
+def without_a_pass(batch: IngestBatch) -> IngestBatch:
+    """A batch that could not be read whole: it takes back no failed recording, because the field that says
+    which may be the one that was passed over. Once it is readable, the pass begins."""
+    return batch.model_copy(update={"spec": batch.spec.model_copy(update={"retry_failed": ""})})

@@ -27,7 +27,7 @@ from ingest_operator.kube.api.unreadable import (
     reconcile_failed,
     spec_unreadable,
 )
-from ingest_operator.kube.batches.context import BatchContext, build_context
+from ingest_operator.kube.batches.context import BatchContext, build_context, without_a_pass
 from ingest_operator.kube.batches.done import clear_up, is_cleared, needs_no_plan
 from ingest_operator.kube.batches.ending import end_plans, end_runs
 from ingest_operator.kube.batches.halting import halted, reported
@@ -192,7 +192,7 @@ class BatchController:
             state.profile = profile.value if not profile.mistakes else state.profile or profile.value
         context = build_context(
             owner,
-            read.value,
+            without_a_pass(read.value) if read.mistakes else read.value,
             state.profile,
             state.frozen[0] if state.frozen else None,
             missing=found is None,
