@@ -10,6 +10,7 @@ from ingest_contract.intervals import decode
 from ingest_contract.order import Item
 from ingest_contract.recording_status import RecordingState
 from ingest_contract.status import IngestBatchStatus
+from ingest_operator.core.failed import is_pass_asked
 from ingestctl.backends.port import Batches, Found, MissingError, PassingError, RunSeen
 from ingestctl.causes import state_of
 from ingestctl.watching import EVERY_SECONDS, batch_of, is_over, with_rows
@@ -50,6 +51,8 @@ class _Streams:
     """By the names of the runs."""
     _marks: dict[str, str] = field(default_factory=dict)
     """The last line that was printed of each."""
+    _of: dict[str, tuple[Item, ...]] = field(default_factory=dict)
+    """The recordings of each."""
     _broken: dict[str, str] = field(default_factory=dict)
     """Runs whose log is to be asked for again, and what was said of it."""
     _places: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(FOLLOWED_RUNS))
@@ -66,6 +69,18 @@ class _Streams:
         else:
             task.result()  # raises what was no passing error
         self.tasks[run.name] = asyncio.create_task(self._follow(found, items, run, tail))
+        self._of[run.name] = items
+
+    def unfinished(self) -> frozenset[int]:
+        """The recordings whose logs have not ended yet, or are to be asked for again. Raises what was no
+        passing error, a closed standard output too."""
+        found: set[int] = set()
+        for name, task in self.tasks.items():
+            if task.done():
+                task.result()
+            if not task.done() or name in self._broken:
+                found.update(item.index for item in self._of[name])
+        return frozenset(found)
 
     async def drained(self) -> None:
         """Return when every log has ended."""
@@ -142,7 +157,14 @@ class _Polls:
             self._items, self._planned = await self.batches.items(found), status.plan.recordings
         items = with_rows(status, self._items)
         item = chosen(text, items, status, found.name) if (text := self.wanted.recording) else None
-        runs = await self.batches.runs(found, self._indexes(status, item, items))
+        final = status.final_recordings
+        ended = frozenset[int]().union(*map(decode, (final.succeeded, final.skipped, final.failed)))
+        unfinished = streams.unfinished()
+        wanted = {item.index} if item else {*self._indexes(status, ended, items), *unfinished}
+        runs = await self.batches.runs(found, wanted)
+        self._final = ended  # only now: whoever ended is looked for again where the cluster did not answer
+        if item is not None:
+            self._require(item, runs[item.index])
         tail = self.wanted.tail if self._passed is None else None
         if self._passed is None:
             self._passed = frozenset(self._over(runs))
@@ -153,19 +175,22 @@ class _Polls:
         return found, self._end(found, status, item, runs, live=live)
 
     def _indexes(
-        self, status: IngestBatchStatus, item: Item | None, items: Mapping[int, Item]
+        self, status: IngestBatchStatus, ended: frozenset[int], items: Mapping[int, Item]
     ) -> Collection[int]:
-        """One recording; or all at first, and then those that run, or that ended since the last look: they
-        may have run in between."""
-        final = status.final_recordings
-        ended = frozenset[int]().union(*map(decode, (final.succeeded, final.skipped, final.failed)))
-        fresh, self._final = ended - self._final, ended
-        if item is not None:
-            return (item.index,)
+        """All at first, and then those that run, or that ended since the last look: they may have run in
+        between."""
         if self._passed is None:
             return items.keys()
         waiting = {row.index for row in status.recordings if row.state is RecordingState.WAITING}
+        fresh = ended - self._final
         return fresh.union(waiting, *(decode(group.indexes) for group in status.running))
+
+    def _require(self, item: Item, runs: tuple[RunSeen, ...]) -> None:
+        """Raises `MissingError` for a run that is gone: a later one is there, and it does not come back."""
+        number, there = self.wanted.number, [run.number for run in runs]
+        if number is not None and number not in there and any(number < each for each in there):
+            seen = ", ".join(map(str, there))
+            raise MissingError(f"no such run of {item.id} is to be seen any more; there: {seen}")
 
     def _over(self, runs: Mapping[int, tuple[RunSeen, ...]]) -> Iterator[str]:
         """Of a batch, each run that has ended; of a recording, all but its last run, or the one asked for."""
@@ -187,14 +212,16 @@ class _Polls:
         live: bool,
     ) -> str:
         """Why nothing more is written, or ""."""
+        batch = batch_of(found)
         if item is not None:
             state = state_of(status, item.index)
+            again = state == RecordingState.FAILED and is_pass_asked(batch.spec, status.retry_failed)
             asked = next((run for run in runs[item.index] if run.number == self.wanted.number), None)
             if asked is not None and asked.ended_at is not None:
                 return f"run {asked.number} of {item.id}: {asked.state}"
-            if state in _FINAL:
+            if state in _FINAL and not (again and live):
                 return f"{item.id}: {state}"
-        if is_over(batch_of(found)):
+        if is_over(batch):
             return f"{found.namespace}/{found.name}: {status.state}"
         if not live:
             return f"nobody carries {found.namespace}/{found.name} on: `ingestctl run` with its file does"

@@ -10,7 +10,7 @@ import pytest
 
 from ingest_contract.failures import FAILURES, Reason
 from ingest_operator.kube.api.client import Api
-from ingest_operator.kube.api.errors import ApiError, NotFoundError, UnreachableError, error_of
+from ingest_operator.kube.api.errors import ApiError, NotFoundError, SilentError, UnreachableError, error_of
 from ingest_operator.kube.api.kubeconfig import Chosen
 from ingest_operator.kube.api.resources import EVENTS, PODS, Object, Resource
 from ingestctl.backends.cluster import InCluster
@@ -29,6 +29,7 @@ class Server:
     def __init__(self, memory: MemoryApi) -> None:
         self.memory, self.fails, self.tails = memory, dict[str, ApiError](), list[int | None]()
         self.parts, self.since = list[list[str | ApiError]](), list[str]()
+        self.log_tails = list[int | None]()
 
     async def get(self, resource: Resource, namespace: str, name: str) -> Object:
         self._fail(resource)
@@ -64,7 +65,8 @@ class Server:
         self, namespace: str, pod: str, container: str, *, since: str = "", tail: int | None = None
     ) -> AsyncIterator[str]:
         """One connection's part of the log after the other; a part that is an error ends it so."""
-        del namespace, pod, container, tail
+        del namespace, pod, container
+        self.log_tails.append(tail)
         self.since.append(since)
         for line in self.parts.pop(0):
             if isinstance(line, ApiError):
@@ -240,3 +242,19 @@ def test_a_log_that_breaks_off_goes_on_behind_its_last_line_and_repeats_none(one
         "five",
     ]
     assert server.since == ["", "2026-03-29T00:59:59Z", "2026-03-29T00:59:59Z"]
+
+
+def test_a_worker_that_says_nothing_for_long_is_no_trouble_and_loses_no_line(one: OneBatch) -> None:
+    batches, server = cluster(one)
+    found = run(batches.get("talks"))
+    (live,) = run(batches.runs(found, (1,)))[1]
+    at = "2026-03-29T02:59:59.{:09}Z {}".format
+    silence = SilentError("SocketTimeoutError", "no line in time")
+    server.parts = [[silence], [at(5, "one"), silence], [at(5, "one"), at(6, "two")]]
+
+    async def followed() -> list[str]:
+        return [line.text async for line in batches.log_lines(found, live, tail=1)]
+
+    assert run(followed()) == ["one", "two"]
+    assert server.since == ["", "", "2026-03-29T02:59:59Z"]
+    assert server.log_tails == [1, 1, None], "the last lines are those of the beginning"

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import AsyncIterator, Collection, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -12,7 +12,7 @@ from ingest_contract.pods import PodProfile
 from ingest_operator.core.outcome import outcome_of
 from ingest_operator.core.plans import items_of
 from ingest_operator.kube.api.client import Api
-from ingest_operator.kube.api.errors import ApiError, NotFoundError, RefusalCause, RefusedError
+from ingest_operator.kube.api.errors import ApiError, NotFoundError, RefusalCause, RefusedError, SilentError
 from ingest_operator.kube.api.fields import created_at
 from ingest_operator.kube.api.kubeconfig import Chosen
 from ingest_operator.kube.api.lenient import reading
@@ -119,14 +119,21 @@ class InCluster:
     async def log_lines(
         self, found: Found, run: RunSeen, *, after: str = "", tail: int | None = None
     ) -> AsyncIterator[LogLine]:
-        """The log of its worker, as the node passes it on."""
-        mark = LogMark.read(after)
-        new = NewLines(mark)
-        with self._explained_log(run) as pod:
-            lines = self.api.log_lines(found.namespace, pod, CONTAINER, since=mark.since, tail=tail)
-            async for line in lines:
-                for each in new.of(line):
-                    yield each
+        """The log of its worker, as the node passes it on. A connection that brings nothing for long may be
+        dead and is asked for anew, without a word: a worker that computes has nothing to say."""
+        mark, is_whole = after, False
+        while not is_whole:
+            left = LogMark.read(mark)
+            new = NewLines(left)
+            with self._explained_log(run) as pod, suppress(SilentError):
+                lines = self.api.log_lines(
+                    found.namespace, pod, CONTAINER, since=left.since, tail=None if mark else tail
+                )
+                async for line in lines:
+                    for each in new.of(line):
+                        mark = each.mark
+                        yield each
+                is_whole = True
 
     async def change(self, found: Found, fields: Mapping[str, Any]) -> None:
         """By a merge patch of the spec."""

@@ -13,7 +13,7 @@ from http import HTTPStatus
 from time import monotonic
 from typing import Any, Final
 
-from aiohttp import ClientError, ClientResponse, ClientTimeout
+from aiohttp import ClientError, ClientResponse, ClientTimeout, SocketTimeoutError
 from kubernetes.aio.client import ApiClient, Configuration
 from kubernetes.aio.config import ConfigException, load_incluster_config, load_kube_config
 
@@ -21,6 +21,7 @@ from ingest_operator.kube.api.errors import (
     ApiError,
     ConflictError,
     NotFoundError,
+    SilentError,
     UnreachableError,
     error_of,
 )
@@ -161,7 +162,7 @@ class Api:
     ) -> AsyncIterator[str]:
         """The lines of a container's log as it writes them, each with its time and a blank in front, until it
         ends; only those of the second of `since` and later, or the last `tail` first. Raises as `log` does,
-        and `UnreachableError` after `SILENCE_SECONDS` without a line."""
+        and `SilentError` after `SILENCE_SECONDS` without a line."""
         path = PODS.path(namespace, pod, "log")
         query = {"container": container, "follow": "true", "timestamps": "true"}
         query |= {"sinceTime": since} if since else {}
@@ -176,10 +177,10 @@ class Api:
                     )
                 async for line in lines_of(response):
                     yield line
+        except SocketTimeoutError as error:
+            raise SilentError(type(error).__name__, f"GET {path}: no line in time") from error
         except (ClientError, OSError) as error:
-            raise UnreachableError(
-                type(error).__name__, f"GET {path}: {str(error) or 'no line in time'}"
-            ) from error
+            raise UnreachableError(type(error).__name__, f"GET {path}: {str(error) or 'cut'}") from error
 
     async def _pages(
         self, resource: Resource, namespace: str | None, labels: str, keep: Callable[[Object], Object]

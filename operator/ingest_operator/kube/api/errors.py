@@ -48,6 +48,10 @@ class UnreachableError(ApiError):
         super().__init__(0, reason, message)
 
 
+class SilentError(UnreachableError):
+    """Nothing came for long: the connection may be dead, or whoever writes has nothing to say."""
+
+
 class RefusalCause(StrEnum):
     """Why a call is refused, classified by who must change something."""
 
