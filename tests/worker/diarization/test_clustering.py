@@ -99,6 +99,31 @@ def test_somebody_whom_the_sample_misses_is_found_if_he_is_heard_ten_times(
         assert set(clusters[his, 0]).isdisjoint(clusters[others, 0])
 
 
+def test_sounds_that_are_like_nobody_and_not_like_each_other_are_no_speaker(vbx: Any) -> None:
+    vectors, active, _ = people(2, 900)
+    random = np.random.default_rng(7)
+    noises = random.choice(900, 60, replace=False)
+    vectors[noises, 0] = random.standard_normal((60, 256))
+    _, _, centroids = BoundedClustering(vbx, limit=200, sample=200)(embeddings=vectors, segmentations=active)
+    assert len(centroids) == 2
+
+
+def test_who_speaks_seldom_is_left_out_where_fewer_speakers_are_allowed(vbx: Any) -> None:
+    """And two who speak at once stay two, as they do where the number found is allowed."""
+    vectors, active, _ = people(2, 900)
+    sampled = set((np.arange(200) * 900 // 200).tolist())
+    his = [window for window in range(900) if window not in sampled][:20]
+    random = np.random.default_rng(5)
+    vectors[his, 0] = random.standard_normal(256) + 0.35 * random.standard_normal((20, 256))
+    vectors[500, 1] = vectors[500, 0]
+    active.data[500, 17:] = [0, 1, 0]  # too little to be clustered by
+    clusters, _, centroids = BoundedClustering(vbx, limit=200, sample=200)(
+        embeddings=vectors, segmentations=active, max_clusters=2
+    )
+    assert len(centroids) == 2
+    assert sorted(clusters[500, :2]) == [0, 1]
+
+
 @given(
     seed=st.integers(0, 10_000),
     windows=st.integers(1, 12),

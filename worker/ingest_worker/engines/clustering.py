@@ -28,7 +28,7 @@ ALIKE_COSINE: Final = 0.5
 recordings 0.59 and more (`bench.identity_trials`)."""
 
 FEWEST_VECTORS: Final = 10
-"""Vectors that are nobody's, and worth a look: ten seconds of somebody."""
+"""Vectors of one voice that are nobody's of the sample, and make it somebody: ten seconds."""
 
 FREE: Final[dict[str, Any]] = {"num_clusters": None, "min_clusters": 1, "max_clusters": np.inf}
 """As many speakers as there are."""
@@ -87,7 +87,10 @@ class BoundedClustering:
         self, clean: NDArray[np.bool_], embeddings: NDArray[Any], segmentations: Any, wanted: dict[str, Any]
     ) -> tuple[NDArray[Any], None, NDArray[Any]]:
         sample = evenly(clean, embeddings, self._sample)
-        centroids = self._with_the_rare(self._centroids(sample, FREE), clean, embeddings)
+        centroids = self._centroids(sample, FREE)
+        whole = self._with_the_rare(centroids, clean, embeddings)
+        if not _is_forced(len(whole), **wanted):
+            centroids = whole  # otherwise who speaks seldom is the first to be left out
         forced = _is_forced(len(centroids), **wanted)
         if forced:
             centroids = self._centroids(sample, wanted)
@@ -102,13 +105,17 @@ class BoundedClustering:
         self, centroids: NDArray[Any], clean: NDArray[np.bool_], embeddings: NDArray[Any]
     ) -> NDArray[Any]:
         """The centroids, and those of voices that are like none of them: whoever speaks for a minute in eight
-        hours has ten vectors in the sample."""
+        hours has ten vectors in the sample. Of laughter and music VBx makes voices that nothing is like, the
+        more the longer it lasts: a voice needs vectors of its own."""
         strangers = clean & (self._likeness(embeddings, centroids).max(2) < 1 + ALIKE_COSINE)
         if strangers.sum() < FEWEST_VECTORS:
             return centroids
         found = self._centroids(evenly(strangers, embeddings, self._sample), FREE)
-        alike = 1 - cdist(found, centroids, metric="cosine").min(1)
-        return np.vstack([centroids, found[alike < ALIKE_COSINE]])
+        own = self._likeness(embeddings[strangers][:, None], found)[:, 0]
+        nearest = own.argmax(1)[own.max(1) >= 1 + ALIKE_COSINE]
+        heard = np.bincount(nearest, minlength=len(found)) >= FEWEST_VECTORS
+        new = 1 - cdist(found, centroids, metric="cosine").min(1) < ALIKE_COSINE
+        return np.vstack([centroids, found[heard & new]])
 
     def _likeness(self, embeddings: NDArray[Any], centroids: NDArray[Any]) -> NDArray[Any]:
         """(windows, slots, clusters) 2 less the distance, as pyannote's. By blocks, because scipy copies what
