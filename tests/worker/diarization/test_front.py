@@ -40,6 +40,7 @@ def sounds() -> dict[str, np.ndarray]:
         "noise": noise,
         "noise that ends within the last window": noise[: 13 * SAMPLE_RATE + 777],
         "noise on a constant": noise + 0.3,
+        "faint noise on a large constant": noise / 100 + 0.5,
         "a shout in silence": np.where(np.arange(noise.size) // 800 == 70, noise * 8, 0.0),
         "silence": np.zeros(noise.size),
     }

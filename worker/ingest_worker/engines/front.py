@@ -54,8 +54,9 @@ class SharedFront:
         both can be found before a window is known.
         """
         sound = torch.cat([windows[0, 0], windows[1:, 0, -self._step :].reshape(-1)])[None, None]
-        heard = self._filters(sound)
-        factor, constant = self._normalisation(windows)
+        centre = sound.mean()  # of a faint sound on a large constant the filters would round away digits
+        heard = self._filters(sound - centre)
+        factor, constant = self._normalisation(windows, centre)
         extremes = (
             functional.max_pool1d(heard, POOLED_FRAMES, 1),
             -functional.max_pool1d(-heard, POOLED_FRAMES, 1),
@@ -64,23 +65,21 @@ class SharedFront:
             (windows.shape[-1] - self._filters.filterbank.kernel_size) // self._stride + 1
         ) // POOLED_FRAMES
         sizes = (
-            torch.addcmul(constant, self._by_window(each[0], len(windows), frames), factor).abs_()
-            for each in extremes
+            torch.addcmul(constant, self._by_window(each[0], frames), factor).abs_() for each in extremes
         )
         return torch.maximum(*sizes)
 
-    def _by_window(self, outputs: Tensor, windows: int, frames: int) -> Tensor:
+    def _by_window(self, outputs: Tensor, frames: int) -> Tensor:
         """(windows, filters, frames) of (filters, outputs): the same memory, seen window by window."""
-        filters, length = outputs.shape
-        return outputs.as_strided(
-            (windows, filters, frames), (self._step // self._stride, length, POOLED_FRAMES)
-        )
+        width = (frames - 1) * POOLED_FRAMES + 1
+        return outputs.unfold(1, width, self._step // self._stride)[..., ::POOLED_FRAMES].transpose(0, 1)
 
-    def _normalisation(self, windows: Tensor) -> tuple[Tensor, Tensor]:
-        """What SincNet's first normalisation does to a window, behind the filters: (windows, 1, 1) factors,
-        and (windows, filters, 1) constants, which a filter makes of the constant before it."""
+    def _normalisation(self, windows: Tensor, centre: Tensor) -> tuple[Tensor, Tensor]:
+        """What SincNet's first normalisation does to a window from which `centre` was taken, behind the
+        filters: (windows, 1, 1) factors, and (windows, filters, 1) constants, which a filter makes of the
+        constant before it."""
         norm = self._network.wav_norm1d
         variance, mean = torch.var_mean(windows, dim=-1, correction=0, keepdim=True)
         factor = norm.weight * torch.rsqrt(variance + norm.eps)
         sums = self._filters(torch.ones_like(windows[:1, :, : self._filters.filterbank.kernel_size]))
-        return factor, (norm.bias - factor * mean) * sums
+        return factor, (norm.bias - factor * (mean - centre)) * sums
