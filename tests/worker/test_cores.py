@@ -13,7 +13,6 @@ from ingest_worker.cgroup import MOUNT, usable_cores
 from ingest_worker.ingest import resolved_order
 from tests.support.worker import RUNTIME, order_for, place_in
 
-CORES = len(os.sched_getaffinity(0))
 V1 = MOUNT / "cpu"
 
 
@@ -83,6 +82,14 @@ def test_a_limit_above_what_there_is_changes_nothing(tmp_path: Path, monkeypatch
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 5, 7})
     assert usable_cores(*told(tmp_path, "0::/", {"cpu.max": "6400000 100000"})) == 3
     assert usable_cores(tmp_path / "nothing", tmp_path / "nobody") == 3
+
+
+def test_where_processes_are_not_bound_to_cores_all_of_them_count(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delattr(os, "sched_getaffinity")
+    monkeypatch.setattr(os, "cpu_count", lambda: 6)
+    assert usable_cores(tmp_path / "nothing", tmp_path / "nobody") == 6
 
 
 @pytest.fixture

@@ -34,7 +34,8 @@ def usable_cores(mount: Path = MOUNT, own: Path = OWN) -> int:
     """The cores that this process can keep busy, at least 1: those that it may run on, but no more than the
     limit of its cgroup and of those above it. A limit of one and a half counts as 2: with one thread a third
     of it would never be used."""
-    cores = len(os.sched_getaffinity(0))
+    # macOS binds no process to cores
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     limits = [_limit(folder) for folder in _folders(mount, own)]
     return max(1, min([cores, *(ceil(limit) for limit in limits if limit)]))
 
