@@ -138,7 +138,7 @@ def concatenated_error_rate(reference: Sequence[Reference], words: Sequence[Spok
     for spoken in words:
         found[spoken.speaker] += normalised(spoken.word.text).split()
     people, speakers = list(said.values()), list(found.values())
-    size = max(len(people), len(speakers))
+    size = max(len(people), len(speakers), 1)
     people += [[]] * (size - len(people))
     speakers += [[]] * (size - len(speakers))
     edits = [[_edits(person, speaker) for speaker in speakers] for person in people]

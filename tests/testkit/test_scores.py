@@ -31,3 +31,7 @@ def test_cpwer_counts_each_persons_words_under_the_best_naming(
     text: str, speakers: str, edits: int, why: str
 ) -> None:
     assert concatenated_error_rate(SAID, heard(text, speakers)) == pytest.approx(edits / 5), why
+
+
+def test_nothing_said_and_nothing_heard_is_no_error() -> None:
+    assert concatenated_error_rate((), []) == 0
