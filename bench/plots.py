@@ -79,7 +79,9 @@ PLOTS: Final[Mapping[str, Callable[[], Figure]]] = {
 
 def drawn(name: str) -> str:
     """A plot as SVG."""
-    with mpl.rc_context(FIXED):
+    with mpl.rc_context():
+        mpl.rcdefaults()  # whatever its reader has in a matplotlibrc
+        mpl.rcParams.update(FIXED)
         figure = PLOTS[name]()
         file = StringIO()
         figure.savefig(file, format="svg", metadata={"Date": None})
