@@ -107,7 +107,7 @@ class ReasonCount(ContractModel):
     """What it means and what to do."""
 
     recordings: Intervals = ""
-    """Which they are, by index; for failures alone."""
+    """Which they are, by index; for failures alone, and not where more than 400 recordings have failed."""
 
 
 class PlanStatus(ContractModel):

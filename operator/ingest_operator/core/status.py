@@ -3,6 +3,7 @@ gives the same status."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from math import floor, fsum
+from typing import Final
 
 from ingest_contract.base import MAX_SUM, decimal
 from ingest_contract.conditions import ConditionType, with_conditions
@@ -24,6 +25,10 @@ from ingest_operator.core.phases import Phase, sizes_of
 from ingest_operator.core.rows import fetched_of, groups_of, nodes_of, rows_of
 from ingest_operator.core.timestamps import to_rfc3339
 from ingest_operator.core.totals import Totals, sums_of
+
+MAX_LISTED_FAILURES: Final = 400
+"""Failed recordings whose reasons are told one by one: 2 kB in the worst order. A status of 10,000 has no
+room for more."""
 
 
 def render(
@@ -174,7 +179,12 @@ def _reasons(counts: Mapping[Reason, int]) -> tuple[ReasonCount, ...]:
 
 
 def _failures(by_reason: ByReason) -> tuple[ReasonCount, ...]:
-    entries = _reasons({reason: len(which) for reason, which in by_reason.items()})
+    """With which recordings they are, unless there are too many. By their number, not by what the lists take:
+    what is left out is guessed when it is read (`failed.of_entries`), and guessed lists are short."""
+    counts = {reason: len(which) for reason, which in by_reason.items()}
+    entries = _reasons(counts)
+    if sum(counts.values()) > MAX_LISTED_FAILURES:
+        return entries
     return tuple(
         entry.model_copy(update={"recordings": encode(by_reason[Reason(entry.reason)])}) for entry in entries
     )

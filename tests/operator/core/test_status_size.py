@@ -13,6 +13,7 @@ from ingest_contract.status import MAX_ROWS, MAX_RUNNING_RECORDINGS, MAX_WAITING
 from ingest_operator.core.ledger import Ledger, OpenItem
 from ingest_operator.core.retries import WAITING_MESSAGE_CHARACTERS
 from ingest_operator.core.rows import as_rows_allow
+from ingest_operator.core.status import MAX_LISTED_FAILURES
 from testkit.objects.builders import NOW, a_planned_batch, a_run, folded, over, rendered
 
 COUNT = 10_000
@@ -63,11 +64,17 @@ def worst(split: Callable[[int], int], live: int) -> Ledger:
     ledger = Ledger(
         open_items=open_item, succeeded=frozenset(places[0]), skipped=frozenset(places[1]),
         failed=frozenset(places[2]), runs=runs,
-        failures=dict.fromkeys((each for each in failing if each not in OF_VOICES), 12),
+        failures=in_turn([each for each in failing if each not in OF_VOICES], places[2]),
         skips=dict.fromkeys(skipping, 12),
         rows=tuple(a_row(index) for index in places[2][:MAX_ROWS]),
     )  # fmt: skip
     return as_rows_allow(ledger)
+
+
+def in_turn(reasons: list[Reason], failed: list[int]) -> dict[Reason, frozenset[int]]:
+    """No two recordings in a row failed for one reason."""
+    dealt = {reason: frozenset(failed[place :: len(reasons)]) for place, reason in enumerate(reasons)}
+    return {reason: which for reason, which in dealt.items() if which}
 
 
 @pytest.mark.parametrize("live", [0, 10, MAX_ROWS, MAX_WAITING_ROWS + 1 + MAX_RUNNING_RECORDINGS])
@@ -97,3 +104,14 @@ def test_eight_recordings_take_less_than_4_kb() -> None:
         NOW,
     )
     assert len(status.to_json().encode()) < 4_000
+
+
+def test_four_hundred_failures_are_listed_and_no_more() -> None:
+    def listed(failed: int) -> list[str]:
+        by_reason = in_turn([Reason.NOT_FOUND, Reason.TRUNCATED], list(range(failed)))
+        ledger = Ledger(failed=frozenset(range(failed)), failures=by_reason)
+        return [entry.recordings for entry in rendered(a_planned_batch(COUNT), ledger, None, NOW).failures]
+
+    assert listed(4) == ["0,2", "1,3"]
+    assert listed(MAX_LISTED_FAILURES)[1].endswith(f",{MAX_LISTED_FAILURES - 1}")
+    assert listed(MAX_LISTED_FAILURES + 1) == ["", ""]

@@ -74,11 +74,13 @@ def test_a_clause_that_is_left_out_where_a_soft_voice_ends_is_found(
     transcriber: Make, cut: Cut, tmp_path: Path
 ) -> None:
     """Of "should last for a little while. My name is Joe" tiny.en writes "My name is Joe", at times that
-    leave 1.0 s of the soft voice and of the loud one bare."""
+    leave 1.0 s of the soft voice and of the loud one bare. Which words it writes there depends on the
+    processor's sums of int8."""
     soft, loud = levelled(cut("voice-mina", start=7.0).pcm(), -55), cut("voice-joe", end=6.0).pcm()
     found = transcriber().transcribe(stored(tmp_path, np.concatenate([PAUSE, soft, PAUSE, loud])), quiet)
     text = spelling(" ".join(word.text for word in found.words))
-    assert "for a little while my name is joe" in text
+    assert "my name is joe and i am reading" in text
+    assert sum(7.0 <= word.start < 8.2 for word in found.words) >= 3
     assert (found.redecoded, found.dropped) == (1, ())
 
 
