@@ -1,10 +1,15 @@
 import json
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from ingestctl.place import Workplace
+from testkit.cluster.control_plane import ControlPlane
+from testkit.cluster.scene import Scene
+from tests.support.hurry import hurry
+from tests.support.scenes import ready
 
 
 @pytest.fixture
@@ -13,6 +18,14 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workplace:
     for name in ("INGEST_MODELS", "INGEST_DSN", "INGEST_HOME"):
         monkeypatch.delenv(name, raising=False)
     return Workplace.of(tmp_path / "home", None)
+
+
+@pytest.fixture
+def scene(control_plane: ControlPlane, namespace: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Scene]:
+    """A namespace with a Secret and a profile, and nobody at work yet."""
+    hurry(monkeypatch)
+    with ready(control_plane, namespace) as made:
+        yield made
 
 
 def small_set(folder: Path, name: str = "small", *, dimension: int = 8) -> Path:

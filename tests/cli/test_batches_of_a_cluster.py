@@ -5,8 +5,6 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -14,25 +12,13 @@ import pytest
 from ingest_contract.failures import FAILURES, Reason
 from ingest_operator.kube.install.rbac import RBAC, user_roles
 from testkit.cluster.binaries import program
-from testkit.cluster.control_plane import ControlPlane
 from testkit.cluster.lives import fails, hangs, sequence
 from testkit.cluster.program import until
 from testkit.cluster.scene import Scene
 from tests.support.command_line import CommandLine
 from tests.support.command_page import commands_under
-from tests.support.hurry import hurry
 
 NOT_FOUND = FAILURES[Reason.NOT_FOUND].next_step
-
-
-@pytest.fixture
-def scene(control_plane: ControlPlane, namespace: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Scene]:
-    hurry(monkeypatch)
-    with ExitStack() as ends:
-        made = Scene(control_plane, namespace, ends)
-        made.secret()
-        made.profile()
-        yield made
 
 
 @pytest.fixture

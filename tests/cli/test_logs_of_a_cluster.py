@@ -3,27 +3,13 @@
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import replace
 
-import pytest
-
 from ingest_contract.failures import Reason
-from testkit.cluster.control_plane import ControlPlane
 from testkit.cluster.life import Life
 from testkit.cluster.lives import fails, hangs, sequence, succeeds
 from testkit.cluster.scene import Scene
-from tests.support.hurry import hurry
-
-
-@pytest.fixture
-def scene(control_plane: ControlPlane, namespace: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Scene]:
-    hurry(monkeypatch)
-    with ExitStack() as ends:
-        made = Scene(control_plane, namespace, ends)
-        made.secret()
-        made.profile()
-        yield made
 
 
 def writes(life: Life, *lines: str) -> Life:

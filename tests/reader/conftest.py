@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from playwright.sync_api import Browser
 from starlette.testclient import TestClient
 
 from ingest_reader.app import application
@@ -12,6 +13,7 @@ from ingest_reader.guard import Access
 from ingest_worker.store.connect import Connection, connect
 from ingest_worker.store.reading.pool import ReadingPool
 from ingest_worker.store.records import Content
+from testkit.browser import browser
 from testkit.postgres import fresh
 from tests.worker.store.makers import MODEL, NOON, a_recording, a_run, content, named, store, unit, unknown
 
@@ -21,6 +23,13 @@ MARKUP = "<script>alert('x')</script> & \"quoted\" </title> {{ 7 * 7 }} \u202eev
 TALK = "youtube:abcdefghijk"
 EPISODE = "feed:show/ep 1?#%"
 """An id with everything that an address would take apart."""
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    """For tests of a file that is skipped where there is none."""
+    with browser() as launched:
+        yield launched
 
 
 @pytest.fixture

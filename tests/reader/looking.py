@@ -4,6 +4,9 @@ from importlib.resources import files
 
 from playwright.sync_api import Page
 
+YOUTUBE = "https://www.youtube-nocookie.com/**"
+"""Requests of a player's frame."""
+
 
 def watched(page: Page) -> list[str]:
     """What the console says from now on, and what is asked of other hosts."""

@@ -9,10 +9,10 @@ from urllib.parse import quote
 import pytest
 from playwright.sync_api import Browser, expect
 
-from testkit.browser import blocker, browser
+from testkit.browser import blocker
 from tests.reader.conftest import EPISODE, MARKUP, TALK
 from tests.reader.listening import listening
-from tests.reader.looking import serious, watched
+from tests.reader.looking import YOUTUBE, serious, watched
 
 pytestmark = [
     pytest.mark.postgres,
@@ -30,8 +30,6 @@ PAGES = {
     "receipts": f"/receipts/{TALK}", "error": "/none",
 }  # fmt: skip
 
-YOUTUBE = "https://www.youtube-nocookie.com/**"
-
 LOOKS = {
     "light": {"color_scheme": "light", "viewport": {"width": 1280, "height": 900}},
     "dark": {"color_scheme": "dark", "viewport": {"width": 820, "height": 1000}},
@@ -40,12 +38,6 @@ LOOKS = {
 
 SHOTS = os.environ.get("INGEST_SCREENSHOTS")
 """A folder for pictures of every page, if somebody wants to look."""
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    with browser() as launched:
-        yield launched
 
 
 @pytest.fixture

@@ -11,10 +11,10 @@ from playwright.sync_api import Browser, Frame, Page, expect
 
 from ingest_reader.pages.reading import PART_PASSAGES
 from ingest_worker.store.connect import connect
-from testkit.browser import blocker, browser
+from testkit.browser import blocker
 from tests.reader.conftest import EPISODE, TALK
 from tests.reader.listening import listening
-from tests.reader.looking import serious, watched
+from tests.reader.looking import YOUTUBE, serious, watched
 from tests.worker.store.makers import a_recording, a_run, content, store
 
 pytestmark = [
@@ -22,8 +22,6 @@ pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(blocker() is not None, reason=blocker() or ""),
 ]
-
-YOUTUBE = "https://www.youtube-nocookie.com/**"
 
 PLAYER = """<!doctype html><html lang="en"><title>Player</title><body>played<script>
 "use strict";
@@ -53,12 +51,6 @@ addEventListener("message", (event) => {
 </script>"""
 """What a page meets of YouTube's player: https://developers.google.com/youtube/iframe_api_reference, and the
 messages by which that script speaks with the frame. `ready = true` lets it answer."""
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    with browser() as launched:
-        yield launched
 
 
 @pytest.fixture
