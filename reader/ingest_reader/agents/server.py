@@ -28,6 +28,7 @@ from ingest_reader.agents.answers import (
 from ingest_reader.agents.strict import reading_tool
 from ingest_reader.api.asking import MAX_TEXT_CHARACTERS, storable
 from ingest_reader.api.values import PassageInContext
+from ingest_reader.bounds import LATEST_SECONDS
 from ingest_reader.corpus import Corpus, Question, day_after
 from ingest_reader.problems import problem_of
 from ingest_worker.store.reading.heard import SpeakersAsked
@@ -65,10 +66,12 @@ Language = Annotated[Filter, Field(description="Only recordings in this language
 Since = Annotated[date | None, Field(description="Published on this day or later, as 2025-01-31.")]
 Until = Annotated[date | None, Field(description="Published on this day or earlier.")]
 Shortest = Annotated[
-    float | None, Field(ge=0, le=1e7, description="Only recordings that last these seconds or longer.")
+    float | None,
+    Field(ge=0, le=LATEST_SECONDS, description="Only recordings that last these seconds or longer."),
 ]
 Longest = Annotated[
-    float | None, Field(ge=0, le=1e7, description="Only recordings that last these seconds or less.")
+    float | None,
+    Field(ge=0, le=LATEST_SECONDS, description="Only recordings that last these seconds or less."),
 ]
 Cursor = Annotated[
     str | None,
@@ -153,7 +156,7 @@ def _reading(corpus: Corpus) -> tuple[Tool, ...]:
     async def get_passage(
         recording: RecordingId,
         at_seconds: Annotated[
-            float, Field(ge=0, le=1e7, description="A moment: the `start` of a hit, or any time.")
+            float, Field(ge=0, le=LATEST_SECONDS, description="A moment: the `start` of a hit, or any time.")
         ],
         around_seconds: Annotated[
             float, Field(ge=0, le=600, description="How far to look to both sides.")
@@ -169,7 +172,10 @@ def _reading(corpus: Corpus) -> tuple[Tool, ...]:
     async def transcript(
         recording: RecordingId,
         from_seconds: Annotated[
-            float, Field(ge=0, le=1e7, description="Where to begin; `next_from_seconds` of the page before.")
+            float,
+            Field(
+                ge=0, le=LATEST_SECONDS, description="Where to begin; `next_from_seconds` of the page before."
+            ),
         ] = 0.0,
         max_words: Annotated[int, Field(ge=50, le=5_000, description="How much to return at once.")] = 1_500,
     ) -> TranscriptPage:

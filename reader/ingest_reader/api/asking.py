@@ -9,6 +9,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from pydantic import AfterValidator
 
+from ingest_reader.bounds import LATEST_SECONDS
 from ingest_reader.corpus import Corpus
 
 MAX_TEXT_CHARACTERS: Final = 1_000
@@ -33,7 +34,7 @@ Day = Annotated[date | None, Query(description="A day in UTC, as 2025-01-31.")]
 Named = Annotated[str, Path(max_length=MAX_TEXT_CHARACTERS), AfterValidator(storable)]
 """An id or a name in the path, percent-encoded; it may contain slashes."""
 Limit = Annotated[int, Query(ge=1, le=MAX_PAGE_ENTRIES)]
-Seconds = Annotated[float, Query(ge=0, le=1e7, allow_inf_nan=False)]
+Seconds = Annotated[float, Query(ge=0, le=LATEST_SECONDS, allow_inf_nan=False)]
 
 
 def once_only(request: Request) -> None:

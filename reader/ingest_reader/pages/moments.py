@@ -3,12 +3,11 @@
 import re
 from typing import Final
 
+from ingest_reader.bounds import LATEST_SECONDS
+
 _SECONDS: Final = re.compile(r"(\d{1,8}(?:\.\d{1,6})?)s?")
 _UNITS: Final = re.compile(r"(?:(\d{1,4})h)?(?:(\d{1,6})m)?(?:(\d{1,8})s)?")
 _CLOCK: Final = re.compile(r"(?:(\d{1,4}):)?([0-5]?\d):([0-5]\d(?:\.\d{1,6})?)")
-
-LATEST_SECONDS: Final = 1e7
-"""Longer than any recording that is taken in."""
 
 
 def moment_in(text: str) -> float | None:

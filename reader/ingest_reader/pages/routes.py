@@ -2,18 +2,18 @@
 
 from typing import Annotated, Final
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Depends, Request
 from fastapi.exceptions import RequestValidationError
 from pydantic import BeforeValidator
 from starlette.responses import HTMLResponse
 
-from ingest_reader.api.asking import FromCorpus, Maybe, Named, once_only
+from ingest_reader.api.asking import FromCorpus, Maybe, Named, Seconds, once_only
 from ingest_reader.corpus import Corpus, Question
 from ingest_reader.exports.formats import SOURCE_WORDS, Format
 from ingest_reader.pages import plots
 from ingest_reader.pages.asked import Asked, fault_in
 from ingest_reader.pages.left_out import reasons_of
-from ingest_reader.pages.moments import LATEST_SECONDS, moment_in
+from ingest_reader.pages.moments import moment_in
 from ingest_reader.pages.player import player_of
 from ingest_reader.pages.reading import part_at, passage_at, shares
 from ingest_reader.pages.rendering import more, page, segment, web
@@ -101,7 +101,7 @@ def transcript(
     request: Request,
     corpus: FromCorpus,
     recording: Named,
-    at: Annotated[float | None, Query(ge=0, le=LATEST_SECONDS, allow_inf_nan=False)] = None,
+    at: Seconds | None = None,
     t: Maybe = None,
 ) -> HTMLResponse:
     """One recording: who says what when, and a player that follows. `at` and `t` open it at a moment."""

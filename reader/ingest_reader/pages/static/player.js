@@ -142,7 +142,7 @@
     if (!found) return null;
     const [hours, minutes, seconds] = found.slice(1).map((each) => Number(each ?? 0));
     const moment = hours * 3600 + minutes * 60 + seconds;
-    return moment <= 1e7 ? moment : null; // as moments.py, which would refuse the address of such a one
+    return moment <= 1e7 ? moment : null; // as LATEST_SECONDS, which would refuse the address of such a one
   }
 
   /** Shows a moment of this page, and has the player ready there. */

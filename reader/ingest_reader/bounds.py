@@ -1,0 +1,6 @@
+"""Bounds that pages, the API and tools share."""
+
+from typing import Final
+
+LATEST_SECONDS: Final = 1e7
+"""Of any moment and length: longer than every recording that is taken in."""
