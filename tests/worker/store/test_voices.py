@@ -86,7 +86,8 @@ def test_a_voice_that_two_named_ones_are_equally_like_is_given_the_first_by_name
     connection: Connection,
 ) -> None:
     both = np.stack([voice(1, 0), voice(1, 0)])
-    store(connection, content("a", "b", identities=(named(0, "bob"), named(1, "ann")), voices=both))
+    people = content("a", "b", identities=(named(0, "bob"), named(1, "ann")), voices=both)
+    store(connection, people, a_recording("test:people"))
     heard(connection, "test:one", voice(1, 0), voice(0, 1))
     found = nearest_voices(connection, ["unknown #1", "unknown #2"])
     assert [(each.label, each.nearest, round(each.likeness, 3)) for each in found] == [
