@@ -58,11 +58,13 @@ def _score(hit: Hit, low: float, high: float) -> float:
 
 
 def _is_same(words: frozenset[str], other: frozenset[str]) -> bool:
-    if min(len(words), len(other)) < _FEWEST_WORDS:
+    fewer, more = sorted((len(words), len(other)))
+    if fewer < _FEWEST_WORDS:
         return words == other
-    if min(len(words), len(other)) < SAME_WORDS_SHARE * max(len(words), len(other)):
+    if fewer < SAME_WORDS_SHARE * more:
         return False  # most pairs, and without making a set
-    return len(words & other) >= SAME_WORDS_SHARE * len(words | other)
+    both = len(words & other)
+    return both >= SAME_WORDS_SHARE * (fewer + more - both)
 
 
 def _place(hit: Hit) -> Folded:
