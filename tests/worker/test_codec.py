@@ -158,9 +158,16 @@ def test_passages_come_back_with_their_vectors_bit_by_bit(
     assert same_bits(vectors.values, values)
 
 
-@given(several(st.builds(SpokenWord, words, speakers, st.booleans())))
-def test_spoken_words_come_back_as_they_were(value: tuple[SpokenWord, ...]) -> None:
-    assert codec.decode_spoken(codec.encode_spoken(value)) == value
+@given(several(st.builds(SpokenWord, words, speakers, st.booleans())), st.slices(8))
+def test_spoken_words_come_back_as_they_were_all_and_in_part(
+    value: tuple[SpokenWord, ...], part: slice
+) -> None:
+    read = codec.decode_spoken(codec.encode_spoken(value))
+    assert tuple(read) == value
+    assert read[part] == value[part]
+    assert [read[i - len(value)] for i in range(len(value))] == list(value)
+    with pytest.raises(IndexError):
+        read[len(value)]
 
 
 @pytest.mark.parametrize(

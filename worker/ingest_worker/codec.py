@@ -14,11 +14,12 @@ import json
 import math
 import struct
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
-from typing import Any, Final
+from typing import Any, Final, overload
 
 import numpy as np
+from typing_extensions import override
 
 from ingest_contract.captions import CaptionsProblem, TranscriptSource
 from ingest_worker import windows_codec
@@ -164,14 +165,52 @@ def encode_spoken(value: Sequence[SpokenWord]) -> bytes:
     )
 
 
-def decode_spoken(data: bytes, *, language: str = "") -> tuple[SpokenWord, ...]:
+def decode_spoken(data: bytes, *, language: str = "") -> "SpokenWords":
     """The inverse of `encode_spoken`, for every format in `READABLE`. In format 1 the recording's language
     says how words are written."""
     content, _ = _unpack(data)
     columns = content["words"]
     later: list[list[Any]] = [[int(language not in UNSPACED)] * len(columns[0]), [None] * len(columns[0])]
-    whose = zip(_words([*columns, *later[len(columns) - _FIRST_COLUMNS :]]), *content["whose"], strict=True)
-    return tuple(SpokenWord(word, speaker, bool(overlap)) for word, speaker, overlap in whose)
+    return SpokenWords([*columns, *later[len(columns) - _FIRST_COLUMNS :]], *content["whose"])
+
+
+class SpokenWords(Sequence[SpokenWord]):
+    """Words with their speakers, made as they are asked for: a page shows some minutes of a recording of
+    hours, and making them takes ten times as long as reading their columns."""
+
+    def __init__(self, columns: list[list[Any]], speakers: list[int | None], overlaps: list[int]) -> None:
+        self._columns, self._speakers, self._overlaps = columns, speakers, overlaps
+
+    @override
+    def __len__(self) -> int:
+        return len(self._speakers)
+
+    @overload
+    def __getitem__(self, place: int) -> SpokenWord: ...
+    @overload
+    def __getitem__(self, place: slice) -> tuple[SpokenWord, ...]: ...
+    @override
+    def __getitem__(self, place: int | slice) -> SpokenWord | tuple[SpokenWord, ...]:
+        if isinstance(place, slice):
+            return self._made(place)
+        place = range(len(self))[place]
+        return self._made(slice(place, place + 1))[0]
+
+    @override
+    def __iter__(self) -> Iterator[SpokenWord]:
+        return iter(self[:])
+
+    def moved(self, moves: Iterable[tuple[int, int, int | None]]) -> "SpokenWords":
+        """The same, with others as the speakers of some: first word, the word behind the last, speaker."""
+        speakers = list(self._speakers)
+        for first, end, speaker in moves:
+            speakers[first:end] = [speaker] * len(speakers[first:end])
+        return SpokenWords(self._columns, speakers, self._overlaps)
+
+    def _made(self, part: slice) -> tuple[SpokenWord, ...]:
+        words = _words([column[part] for column in self._columns])
+        whose = zip(words, self._speakers[part], self._overlaps[part], strict=True)
+        return tuple(SpokenWord(word, speaker, bool(overlap)) for word, speaker, overlap in whose)
 
 
 _FIRST_COLUMNS: Final = 4

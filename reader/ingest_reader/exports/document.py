@@ -5,7 +5,7 @@ docs/how-to.md has a table of the fields; a test compares it with this module.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from ingest_contract.text import escaped, without_credentials
@@ -88,7 +88,7 @@ def _speaker(speaker: StoredSpeaker) -> dict[str, Any]:
     }
 
 
-def _segment(segment: Segment, words: tuple[SpokenWord, ...], names: Names, *, heard: bool) -> dict[str, Any]:
+def _segment(segment: Segment, words: Sequence[SpokenWord], names: Names, *, heard: bool) -> dict[str, Any]:
     return {
         "start": _rounded(segment.start),
         "end": _rounded(segment.end),

@@ -133,7 +133,8 @@ def _cut(connection: Connection, run: UUID, speaker: int, spans: Spans, counts: 
     if row is None:
         return
     segments = [Segment(start, end, who, text, (a, b)) for _, start, end, who, text, a, b in rows]
-    words, moved = drop_words(decode_spoken(bytes(row[1]), language=row[2]), segments, spans, {speaker})
+    heard = tuple(decode_spoken(bytes(row[1]), language=row[2]))
+    words, moved = drop_words(heard, segments, spans, {speaker})
     connection.execute(
         "update ingest.words set format = %s, content = %b where run = %s",
         [FORMAT_VERSION, encode_spoken(words), run],

@@ -2,7 +2,7 @@
 Reads one snapshot at a time and changes nothing."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -100,7 +100,7 @@ class StoredTranscript:
     recording: RecordingRow
     run: RunRow
     segments: tuple[Segment, ...]
-    words: tuple[SpokenWord, ...]
+    words: Sequence[SpokenWord]
     turns: tuple[Turn, ...]
     speakers: tuple[StoredSpeaker, ...]
 
@@ -160,7 +160,7 @@ def transcript(connection: Connection, recording: str) -> StoredTranscript | Non
 
 def _content(
     connection: Connection, run: RunRow
-) -> tuple[tuple[Segment, ...], tuple[SpokenWord, ...], tuple[Turn, ...], tuple[StoredSpeaker, ...]]:
+) -> tuple[tuple[Segment, ...], Sequence[SpokenWord], tuple[Turn, ...], tuple[StoredSpeaker, ...]]:
     segments = connection.execute(
         "select start_seconds, end_seconds, speaker, text, first_word, end_word from ingest.shown_segment "
         "where run = %s order by seq",
@@ -189,7 +189,7 @@ def _content(
     )
 
 
-def _words(connection: Connection, run: RunRow) -> tuple[SpokenWord, ...]:
+def _words(connection: Connection, run: RunRow) -> Sequence[SpokenWord]:
     row = connection.execute(
         "select format, content from ingest.shown_words where run = %s", [run.id], binary=True
     ).fetchone()
@@ -200,12 +200,10 @@ def _words(connection: Connection, run: RunRow) -> tuple[SpokenWord, ...]:
             f"and this program reads {FORMAT_VERSION}. Process the recording again."
         )
         raise StageError(Reason.SCHEMA_MISMATCH, said)
-    words = list(decode_spoken(bytes(row[1]), language=run.language))
     moved = connection.execute(
         "select s.first_word, s.end_word, s.speaker from ingest.shown_segment s "
         "join ingest.shown_moved m on m.segment = s.id where s.run = %s",
         [run.id],
     )
-    for first, end, speaker in moved:  # a person has said who speaks there
-        words[first:end] = [replace(word, speaker=speaker) for word in words[first:end]]
-    return tuple(words)
+    # Where they moved, a person has said who speaks.
+    return decode_spoken(bytes(row[1]), language=run.language).moved(moved)
