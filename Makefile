@@ -34,6 +34,10 @@ help: ## Print this list
 demo: ## Ingest eight recordings over HTTP with real models, search them, export one
 	@$(IN_ENV) $$bin/python -m demo
 
+.PHONY: demo-pages
+demo-pages: ## What the demo stored, in a browser: search, read, listen; Ctrl-C ends it
+	@$(IN_ENV) $$bin/python -m demo.pages
+
 .PHONY: test
 test: check ## Everything that guards the product: style, types, contracts, real models, real Postgres
 	@$(BUILT)

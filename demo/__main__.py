@@ -7,22 +7,16 @@ nothing.
 """
 
 import json
-import os
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any, Final
 
-from scripts.environment import cache_folder
+from demo.steps import HERE, PORT, home_folder, ingestctl
 from testkit.cache import say
 from testkit.media import packing
 from testkit.media.server import serving
 from testkit.speech import catalogue
-
-PORT: Final = int(os.environ.get("INGEST_DEMO_PORT", "18080"))
-"""Fixed, because a recording's identity is its address: with another port at each run, nothing would ever be
-known already."""
 
 EXPECTED: Final = {
     "talk.mp4": ("Succeeded", None),
@@ -41,18 +35,6 @@ SEARCHES: Final = (
     ("who pays for the night bus", ("--speaker", "mina")),
     ("wisdom and foolishness", ()),
 )
-HERE: Final = Path(__file__).parent
-
-
-def ingestctl(*arguments: str, home: Path, quiet: bool = False) -> subprocess.CompletedProcess[str]:
-    """Run the command as a person would, and show that."""
-    if not quiet:
-        print(f"\n$ ingestctl {' '.join(arguments)}", flush=True)
-    environment = os.environ | {"INGEST_HOME": str(home)}
-    command = [sys.executable, "-m", "ingestctl", *arguments]
-    return subprocess.run(
-        command, env=environment, text=True, stdout=subprocess.PIPE if quiet else None, check=False
-    )
 
 
 def written_batch(base: str, home: Path) -> Path:
@@ -85,7 +67,7 @@ def names_by_id(home: Path) -> dict[str, str]:
 
 def main() -> int:
     """Prepare, ingest, search, export; 0 if everything came out as it must."""
-    home = cache_folder() / "demo" / "home"
+    home = home_folder()
     say(f"everything is kept below {home}; delete it to begin anew")
     folder = packing.folder()
     with serving(folder, PORT) as base:
@@ -107,7 +89,11 @@ def main() -> int:
     print("\n".join((home / "talk.vtt").read_text().splitlines()[:12]))
     for line in wrong:
         print(f"NOT AS EXPECTED: {line}")
-    print("\nevery recording ended as it must" if not wrong else "", flush=True)
+    if not wrong:
+        print(
+            "\nevery recording ended as it must; `make demo-pages` shows and plays them in a browser",
+            flush=True,
+        )
     return 1 if wrong else 0
 
 
