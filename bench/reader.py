@@ -13,7 +13,6 @@ import asyncio
 import itertools
 import multiprocessing
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -25,7 +24,7 @@ import httpx2
 import numpy as np
 
 from bench import search_scale
-from bench.reader_corpus import RECORDINGS, WORDS, embed, fill
+from bench.reader_corpus import RECORDINGS, VERSION, WORDS, embed, fill
 from bench.rows import Figures, rows_main
 from ingest_reader.app import application
 from ingest_reader.corpus import Corpus, Embed, Embedded
@@ -33,6 +32,8 @@ from ingest_reader.guard import Access
 from ingest_reader.serving import Door, serve
 from ingest_worker.store.embedded import embedded
 from ingest_worker.store.reading.pool import ReadingPool
+from ingest_worker.store.schema import migrate
+from testkit.cache import once
 
 CLIENTS: Final = 200
 ASKED_TIMES: Final = 5
@@ -74,10 +75,15 @@ def _reader(dsn: str, embedder: Embed, port: Any) -> None:
 
 @contextmanager
 def corpus() -> Iterator[str]:
-    """The address of a store that is made now."""
-    with tempfile.TemporaryDirectory(prefix="ingest-bench-") as folder, embedded(Path(folder)) as dsn:
-        fill(dsn)
+    """The address of the store, made if it is not there yet."""
+    with embedded(once("bench-reader", VERSION, _make) / "pg") as dsn:
+        migrate(dsn)
         yield dsn
+
+
+def _make(folder: Path) -> None:
+    with embedded(folder / "pg") as dsn:
+        fill(dsn)
 
 
 @contextmanager

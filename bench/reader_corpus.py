@@ -16,6 +16,8 @@ from ingest_worker.store.records import Content, Recording, Run
 from ingest_worker.store.roles import create_roles
 from ingest_worker.store.schema import ensure_dimension, migrate
 
+VERSION: Final = "1"
+"""Of the store: count it up if what is made here changes."""
 RECORDINGS: Final = 1_000
 PASSAGES: Final = 100
 """Of a recording."""
