@@ -6,7 +6,9 @@ The operator's own client is under test elsewhere; this one can send what that o
 
 import http.client
 import json
+import select
 import ssl
+import weakref
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -46,6 +48,11 @@ class Client:
     warnings: list[str] = field(default_factory=list)
     """What the server warned of, in order."""
     _paths: dict[tuple[str, str], tuple[str, bool]] = field(default_factory=dict)
+    _idle: list[http.client.HTTPSConnection] = field(default_factory=list, repr=False, compare=False)
+    """Open and unused. A handshake costs both sides many times what an answer does, and tests ask often."""
+
+    def __post_init__(self) -> None:
+        weakref.finalize(self, _close, self._idle)
 
     @cached_property
     def _tls(self) -> ssl.SSLContext:
@@ -69,9 +76,9 @@ class Client:
         self, method: str, path: str, body: Json | None = None, kind: str = "application/json", **query: str
     ) -> tuple[int, bytes]:
         """The status and the body of the answer, whatever it is."""
-        connection = self.connection(timeout=60)
+        connection = self._connected()
+        address = f"{path}?{urlencode(query)}" if query else path
         try:
-            address = f"{path}?{urlencode(query)}" if query else path
             connection.request(
                 method,
                 address,
@@ -80,9 +87,25 @@ class Client:
             )
             answer = connection.getresponse()
             self.warnings += answer.headers.get_all("Warning", [])
-            return answer.status, answer.read()
-        finally:
+            text = answer.read()
+        except BaseException:
             connection.close()
+            raise
+        if connection.sock is not None:  # the server keeps it open
+            self._idle.append(connection)
+        return answer.status, text
+
+    def _connected(self) -> http.client.HTTPSConnection:
+        """One that is idle, and that the server has not closed meanwhile; or a new one. For any thread."""
+        while self._idle:
+            try:
+                connection = self._idle.pop()
+            except IndexError:  # another thread was quicker
+                break
+            if not select.select([connection.sock], [], [], 0)[0]:
+                return connection
+            connection.close()  # nothing is asked, and there is something to read: its end
+        return self.connection(timeout=60)
 
     def request(
         self, method: str, path: str, body: Json | None = None, kind: str = "application/json", **query: str
@@ -141,3 +164,8 @@ class Client:
 
 def _root(api_version: str) -> str:
     return f"/apis/{api_version}" if "/" in api_version else f"/api/{api_version}"
+
+
+def _close(connections: list[http.client.HTTPSConnection]) -> None:
+    for each in connections:
+        each.close()

@@ -1,6 +1,7 @@
 """One running program of a control plane: its log, whether it is up, and its end, which comes with the test
 run's at the latest."""
 
+import os
 import random
 import shutil
 import socket
@@ -13,6 +14,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+GARBAGE_PERCENT = "400"
+"""By how much the heap of a program in Go grows before it is swept (`GOGC`): memory for processor time,
+unless somebody has chosen already."""
 GUARD = Path(__file__).with_name("guard.py")
 FOR_NOW = "ingest-kube-"
 """How the names of folders begin that go at the end."""
@@ -84,7 +88,12 @@ class Program:
             command = [sys.executable, str(GUARD), *map(str, self.command)]
             # A session of its own: the Ctrl+C of a terminal reaches the test run only.
             self.process = subprocess.Popen(
-                command, stdin=subprocess.PIPE, stdout=log, stderr=log, start_new_session=True
+                command,
+                stdin=subprocess.PIPE,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+                env={"GOGC": GARBAGE_PERCENT} | os.environ,
             )
 
     def wait(self, up: Callable[[], bool], seconds: float = 120) -> None:

@@ -126,6 +126,20 @@ def test_the_audit_log_tells_who_wrote_what_and_what_was_answered(
     )
 
 
+def test_a_client_keeps_its_connection_and_takes_a_new_one_where_the_server_has_closed_it(
+    control_plane: ControlPlane, namespace: str
+) -> None:
+    ann = control_plane.client_of(namespace, "ann")
+    assert ann.send("GET", "/readyz")[0] == 200
+    (first,) = ann._idle
+    assert ann.send("GET", "/livez")[0] == 200
+    assert ann._idle == [first]
+    first.sock.shutdown(socket.SHUT_RD)  # what it reads from here on is the end
+    assert ann.send("GET", "/readyz")[0] == 200
+    (second,) = ann._idle
+    assert (second is not first, first.sock) == (True, None)
+
+
 def test_what_etcd_was_given_is_counted(control_plane: ControlPlane, namespace: str) -> None:
     before = control_plane.etcd.written()
     data = {"text": "x" * 50_000}
