@@ -21,6 +21,20 @@ from tests.support.worker import Worker, order_for, place_in
 
 pytestmark = [pytest.mark.postgres, pytest.mark.slow, pytest.mark.timeout(300)]
 
+BETWEEN = (Stage.DECODE, Stage.TRANSCRIBE, Stage.SEGMENT, Stage.EMBED)
+"""What is kept in these is what is kept in the stage before, so nobody who is killed at once leaves anything
+else: they are killed by night, and asked to end, which names the stage, by day."""
+ENDED = [
+    pytest.param(
+        stage,
+        signal,
+        id=f"{stage.value}-{signal.name}",
+        marks=[pytest.mark.nightly] if signal is SIGKILL and stage in BETWEEN else [],
+    )
+    for stage in Stage
+    for signal in (SIGKILL, SIGTERM)
+]
+
 PASSAGES = 2
 """Of the studio's five words, which two people say."""
 
@@ -48,8 +62,7 @@ def stored(dsn: str, recording: str) -> tuple[int, int]:
     return row[0], row[1]
 
 
-@pytest.mark.parametrize("signal", [SIGKILL, SIGTERM], ids=lambda signal: signal.name)
-@pytest.mark.parametrize("stage", list(Stage), ids=lambda stage: stage.value)
+@pytest.mark.parametrize(("stage", "signal"), ENDED)
 def test_a_worker_that_ends_in_any_stage_is_taken_up_behind_the_last_finished_one_and_stores_once(
     store: str, models: Path, tmp_path: Path, stage: Stage, signal: Signals
 ) -> None:
