@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.collecting import MARKS, is_left_out
+from tests.support.lanes import FOLDERS, LONG, ROOT
 
 TESTS = Path(__file__).parents[1]
 MODELS = "import pytest\n\npytestmark = pytest.mark.models\n"
@@ -38,3 +39,7 @@ def test_every_file_that_marks_all_its_tests_does_so_in_a_way_that_is_read() -> 
     }
     assert marked
     assert {path for path in marked if not MARKS.search(path.read_text(encoding="utf-8"))} == set()
+
+
+def test_every_lane_that_begins_early_is_a_file_or_folder_with_tests() -> None:
+    assert [name for name in (*FOLDERS, *LONG) if not (ROOT / name).exists()] == []
