@@ -9,6 +9,7 @@ from ingest_worker.store.connect import connect
 from ingest_worker.store.reads import StoredTranscript, transcript
 from testkit.speech import catalogue
 from tests.support.journey import Ctl
+from tests.support.word_times import faults_of_passages, faults_of_speakers, faults_of_times
 
 if TYPE_CHECKING:
     from testkit.speech.accuracy import Accuracy
@@ -30,7 +31,16 @@ def ingested(ctl: Ctl, file: str) -> StoredTranscript:
     with connect(ctl.dsn, application="test") as connection:
         found = transcript(connection, row["id"])
     assert found is not None
+    assert_words_are_in_place(found)
     return found
+
+
+def assert_words_are_in_place(found: StoredTranscript) -> None:
+    """In order, inside the recording, inside their speaker's turn, and each in one passage."""
+    assert found.words
+    assert faults_of_times([spoken.word for spoken in found.words], found.run.media_seconds) == []
+    assert faults_of_speakers(found.words, found.turns) == []
+    assert faults_of_passages(found.segments, found.words) == []
 
 
 def test_a_telephone_call_is_heard_and_its_two_people_are_told_apart(ctl: Ctl) -> None:

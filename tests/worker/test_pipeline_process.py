@@ -24,6 +24,7 @@ from ingest_worker.store.connect import connect
 from ingest_worker.store.reads import transcript
 from testkit.models.demo_set import models
 from tests.support.demo_store import demo_store
+from tests.support.word_times import faults_of_passages, faults_of_speakers, faults_of_times
 from tests.support.worker import RUNTIME, SETTINGS, TRACE, Ended, Worker, order_for, place_in
 
 pytestmark = [pytest.mark.models, pytest.mark.postgres, pytest.mark.timeout(900)]
@@ -78,6 +79,9 @@ def test_a_real_recording_is_stored_and_reported_in_full(twice: tuple[Ended, End
     assert stored is not None
     assert len(stored.segments) == receipt.coverage.segments
     assert len(stored.words) == receipt.coverage.words
+    assert faults_of_times([spoken.word for spoken in stored.words], receipt.media_seconds) == []
+    assert faults_of_speakers(stored.words, stored.turns) == []
+    assert faults_of_passages(stored.segments, stored.words) == []
     assert stored.run.models["embedding"].startswith("all-MiniLM-L6-v2@")
     assert stored.recording.duration_seconds == pytest.approx(30.0, abs=0.1)
 
