@@ -156,6 +156,9 @@ class Quality(ContractModel):
     """Pieces whose most likely language is not `language`. Those of high probability were decoded in their
     own, unless the order names one."""
 
+    sounds_like: Annotated[str, StringConstraints(max_length=8)] | None = None
+    """The language that the speech is surely in, where the order names another."""
+
     language_change_seconds: Real = 0.0
     """Length of the words within three seconds of a change of language: a change is found in pieces of three
     seconds, so these words may be written, or translated, in the neighbour's language."""

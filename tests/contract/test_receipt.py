@@ -48,7 +48,7 @@ def the_largest(message: str = CONTROL * 1024) -> Receipt:
     )  # fmt: skip
     quality = Quality(
         language="xx", language_probability=LONG, chunks=MUCH, redecoded=MUCH, dropped=MUCH,
-        dropped_seconds=LONG, cut_words=MUCH, foreign_chunks=MUCH,
+        dropped_seconds=LONG, cut_words=MUCH, foreign_chunks=MUCH, sounds_like="x" * 8,
         language_change_seconds=LONG,
     )  # fmt: skip
     return Receipt(

@@ -54,7 +54,21 @@ def same_bits(left: FloatArray, right: FloatArray) -> bool:
     return left.shape == right.shape and left.dtype == right.dtype and left.tobytes() == right.tobytes()
 
 
-@given(st.builds(Transcript, several(words), texts, reals, reals, counts, counts, spans, counts, counts))
+@given(
+    st.builds(
+        Transcript,
+        several(words),
+        texts,
+        reals,
+        reals,
+        counts,
+        counts,
+        spans,
+        counts,
+        counts,
+        st.none() | texts,
+    )
+)
 def test_a_transcript_comes_back_as_it_was(value: Transcript) -> None:
     assert codec.decode_transcript(codec.encode_transcript(value)) == value
 

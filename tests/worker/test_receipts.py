@@ -77,6 +77,7 @@ def test_what_was_left_out_is_reported_in_seconds() -> None:
             dropped=((1.0, 2.5), (7.0, 8.0)),
             cut=12,
             foreign=1,
+            sounds_like="de",
         )
     )
     assert (found.language, found.chunks, found.redecoded, found.dropped, found.dropped_seconds) == (
@@ -87,6 +88,7 @@ def test_what_was_left_out_is_reported_in_seconds() -> None:
         2.5,
     )
     assert (found.language_probability, found.cut_words, found.foreign_chunks) == (0.877, 12, 1)
+    assert found.sounds_like == "de"
 
 
 def test_words_next_to_a_change_of_language_are_reported_in_seconds() -> None:

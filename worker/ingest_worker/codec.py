@@ -57,7 +57,7 @@ _LENGTH: Final = struct.Struct(">I")
 
 def encode_transcript(value: Transcript) -> bytes:
     """Encode a whole transcript."""
-    counts = (value.chunks, value.redecoded, value.dropped, value.cut, value.foreign)
+    counts = (value.chunks, value.redecoded, value.dropped, value.cut, value.foreign, value.sounds_like)
     head = (value.language, value.language_probability, value.speech_seconds, *counts)
     content: dict[str, Any] = {"words": _columns(value.words), "told": head}
     why = value.no_captions

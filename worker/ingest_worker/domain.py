@@ -59,8 +59,7 @@ class Sound:
 
 @dataclass(frozen=True, slots=True)
 class Audio:
-    """Decoded audio on scratch: raw little-endian signed 16-bit mono at 16 kHz, memory-mapped, so that RAM
-    does not grow with length."""
+    """Decoded audio on scratch: raw little-endian signed 16-bit mono at 16 kHz, mapped, not read into RAM."""
 
     path: Path
     samples: int
@@ -121,6 +120,8 @@ class Transcript:
     """Words left out as repeats, too many for the length of the sound."""
     foreign: int = 0
     """Pieces whose most likely language is not `language`, at any probability."""
+    sounds_like: str | None = None
+    """The language that the speech is surely in, where the order names another."""
     source: TranscriptSource = TranscriptSource.SPEECH
     """Where the words are from. Those of captions are spread over the time of their cue, by their letters."""
     no_captions: NoCaptions | None = None
@@ -145,8 +146,7 @@ class Diarization:
     overlaps: tuple[tuple[float, float], ...]
     """(start, end) where two or more spoke at once, in time order."""
     vectors: FloatArray
-    """(speakers, dimension) L2-normalised voice vectors;
-    a row of NaN if a speaker spoke too little for one."""
+    """(speakers, dimension) of length 1; a row of NaN if a speaker spoke too little for a voice vector."""
     outside_bounds: bool = False
     """Whether fewer or more speakers were found than the order allows. The result is kept as it is."""
     windows: VoiceWindows | None = None

@@ -110,6 +110,7 @@ def quality_of(transcript: Transcript) -> Quality:
         dropped_seconds=rounded(sum(end - start for start, end in transcript.dropped)),
         cut_words=transcript.cut,
         foreign_chunks=transcript.foreign,
+        sounds_like=transcript.sounds_like,
         language_change_seconds=rounded(
             sum(word.end - word.start for word in near_changes(transcript.words))
         ),

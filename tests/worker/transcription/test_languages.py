@@ -15,6 +15,7 @@ from ingest_worker.engines.languages import (
     Ballot,
     at_borders,
     by_language,
+    contradicted,
     elected,
     languages_of,
     pieces_of,
@@ -189,3 +190,22 @@ def test_an_ordered_language_is_kept_and_what_sounds_otherwise_is_reported(
     assert {word.text for word in transcript.words} == {"en"}
     assert (transcript.language, transcript.language_probability) == ("en", 1.0)
     assert transcript.foreign >= 2
+    assert transcript.sounds_like is None, "less than half of it is English"
+
+
+@pytest.mark.models
+@pytest.mark.parametrize(("ordered", "told"), [("en", "de"), ("de", None), (None, None)])
+def test_a_recording_in_another_language_than_ordered_is_reported(
+    ordered: str | None, told: str | None, transcriber: Make, audio: Audio, caplog: pytest.LogCaptureFixture
+) -> None:
+    transcript, _ = listen(transcriber, audio, 0.0, language=ordered)
+    assert transcript.sounds_like == told
+    assert ("the order says that en is spoken" in caplog.text) == (told is not None)
+
+
+def test_an_order_is_contradicted_only_by_a_sure_vote_of_all_the_speech() -> None:
+    assert contradicted("en", [DE, DE, UNSURE], [28.0, 28.0, 4.0]) == "de"
+    assert contradicted("en", [DE, EN, DE], [28.0, 28.0, 28.0]) is None
+    assert contradicted("de", [DE, DE], [28.0, 28.0]) is None
+    assert contradicted("en", [UNSURE], [28.0]) is None
+    assert contradicted("en", [{}, {}], [28.0, 4.0]) is None

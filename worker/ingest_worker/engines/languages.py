@@ -60,6 +60,15 @@ def elected(ballots: Sequence[Ballot], weights: Sequence[float] | None = None) -
     return winner, sums[winner] / sum(given)
 
 
+def contradicted(language: str, ballots: Sequence[Ballot], weights: Sequence[float]) -> str | None:
+    """The language that the sounds are surely in together, if it is not the one ordered; None if nobody
+    voted."""
+    if not any(ballots):
+        return None
+    winner, mean = elected(ballots, weights)
+    return winner if winner != language and mean >= SURE_PROBABILITY else None
+
+
 def at_borders(chunks: Sequence[Chunk], ballots: Mapping[Chunk, Ballot]) -> list[Chunk]:
     """The chunks in which the language may change: those that are not sure of any, or are next to one that is
     sure of another; and divided ones.

@@ -25,6 +25,7 @@ from ingest_worker.engines.hearing import TEMPERATURES, Decodings, DecodingSessi
 from ingest_worker.engines.languages import (
     at_borders,
     by_language,
+    contradicted,
     elected,
     languages_of,
     pieces_of,
@@ -93,6 +94,7 @@ class WhisperTranscriber:
         filling = Filling(session, spans, _expected(probabilities, audio, given_up), probabilities)
         filled = filling.fill(_in_order(hearing.words), chunks)
         language, certainty = _spoken(session, hearing, (language, certainty))
+        sounds_like = _contradiction(session, hearing, language)
         kept = collapsed(filled.words, [chunk.spans[0][0] / SAMPLE_RATE for chunk in chunks])
         report(1.0)
         return Transcript(
@@ -107,6 +109,7 @@ class WhisperTranscriber:
             dropped=tuple(sorted([*_spans(given_up), *filling.empty(filled.words)])),
             cut=len(filled.words) - len(kept),
             foreign=sum(vote not in {None, language} for vote in votes),
+            sounds_like=sounds_like,
         )
 
     def _task(self, language: str) -> Task:
@@ -173,6 +176,24 @@ def _spoken(session: DecodingSession, hearing: Decodings, before: tuple[str, flo
     if not session.follows or not heard:
         return before
     return elected(list(heard.values()), [chunk.seconds for chunk in heard])
+
+
+def _contradiction(session: DecodingSession, hearing: Decodings, language: str) -> str | None:
+    """The language that the speech is in, if the order names another: under that one, Whisper translates
+    or invents, and its text passes every gate."""
+    if session.follows:
+        return None
+    found = contradicted(
+        language, list(hearing.ballots.values()), [chunk.seconds for chunk in hearing.ballots]
+    )
+    if found is not None:
+        log.warning(
+            "the order says that %s is spoken, and it sounds like %s: order that, or none",
+            language,
+            found,
+            extra={"action": "doubt-language", "ordered": language, "sounds_like": found},
+        )
+    return found
 
 
 def _in_order(words: Mapping[Chunk, Sequence[Word]]) -> list[Word]:
