@@ -33,24 +33,24 @@ def diarizer(batch: int = BATCH) -> PyannoteDiarizer:
 
 def diarization(sound: audio.Samples) -> Diarization:
     """Who speaks when."""
-    kept = _kept(
+    found = kept(
         "diarization",
         voice_hash(community1.kit().name),
         sound,
         lambda heard: codec.encode_diarization(diarizer().diarize(heard, SpeakerCount(), lambda _: None)),
     )
-    return codec.decode_diarization(kept)
+    return codec.decode_diarization(found)
 
 
 def transcript(sound: audio.Samples) -> Transcript:
     """What is said, by tiny.en."""
-    kept = _kept(
+    found = kept(
         "transcript",
         str(STAGE_VERSION[Stage.TRANSCRIBE]),
         sound,
         lambda heard: codec.encode_transcript(transcriber("tiny.en").transcribe(heard, lambda _: None)),
     )
-    return codec.decode_transcript(kept)
+    return codec.decode_transcript(found)
 
 
 def voice(sound: audio.Samples) -> FloatArray | None:
@@ -64,11 +64,12 @@ def voice(sound: audio.Samples) -> FloatArray | None:
         except StageError:
             return b""
 
-    kept = _kept("voice", voice_hash(community1.kit().name), sound, vector)
-    return np.frombuffer(kept, "<f4").astype(np.float32) if kept else None
+    found = kept("voice", voice_hash(community1.kit().name), sound, vector)
+    return np.frombuffer(found, "<f4").astype(np.float32) if found else None
 
 
-def _kept(kind: str, version: str, sound: audio.Samples, make: Callable[[Audio], bytes]) -> bytes:
+def kept(kind: str, version: str, sound: audio.Samples, make: Callable[[Audio], bytes]) -> bytes:
+    """What was made of a sound by a version of something; made now if it is not kept."""
     pcm = (np.clip(sound, -1, 1) * 32_767).round().astype("<i2").tobytes()
     name = hashlib.sha256(version.encode() + pcm).hexdigest()[:24]
     path = cache_folder() / "bench" / kind / name

