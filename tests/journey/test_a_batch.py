@@ -15,7 +15,7 @@ FILES = ("call.webm", "hls/master.m3u8", "silent.mp4", "truncated.mp4", "missing
 
 
 def test_a_batch_ends_with_every_recording_stored_skipped_or_failed_for_its_own_reason(ctl: Ctl) -> None:
-    batch = ctl.batch(*FILES)
+    batch = ctl.batch(*FILES, voices=True)
 
     first = ctl.run("run", str(batch), "--output", "json")
     status = json.loads(first.stdout)["status"]
@@ -49,7 +49,8 @@ def test_a_batch_ends_with_every_recording_stored_skipped_or_failed_for_its_own_
     assert json.loads(second.stdout)["status"]["finalRecordings"] == status["finalRecordings"]
     assert sorted((ctl.folder() / "runs").iterdir()) == runs_before
 
-    third = ctl.run("run", str(ctl.batch("call.webm", "hls/master.m3u8", name="again")), "--output", "json")
+    again = ctl.batch("call.webm", "hls/master.m3u8", name="again", voices=True)
+    third = ctl.run("run", str(again), "--output", "json")
     left_out = json.loads(third.stdout)["status"]["plan"]["leftOut"]
     assert {entry["reason"]: entry["count"] for entry in left_out} == {"AlreadyStored": 2}
     assert third.returncode == 0

@@ -22,6 +22,8 @@ FETCHING = ("fetch", "decode")
 """The stages of the first run of a recording, which fetches; the second ingests."""
 BETWEEN = ("decode", "transcribe", "embed")
 """What is kept in these is what was kept in one of the others, so they run by night."""
+NAMED = ("embed", "store")
+"""Stages before which people are named, so that there must be voices."""
 EACH = [*STAGES, *(pytest.param(stage, marks=pytest.mark.nightly) for stage in BETWEEN)]
 
 
@@ -46,7 +48,7 @@ def kill_in(stage: str, run: Path, within: float = 300.0) -> bool:
 def test_a_worker_killed_in_any_stage_leaves_no_half_recording_and_repeats_no_finished_stage(
     ctl: Ctl, stage: str
 ) -> None:
-    batch = ctl.batch("call.webm", retry={"maxAttempts": 3, "backoffSeconds": 0})
+    batch = ctl.batch("call.webm", voices=stage in NAMED, retry={"maxAttempts": 3, "backoffSeconds": 0})
     command = ctl.start("run", str(batch), "--output", "json")
     runs = [ctl.folder() / "runs" / f"00000-0{number}" for number in (1, 2, 3)]
     killed = kill_in(stage, runs[0] if stage in FETCHING else runs[1])

@@ -25,7 +25,7 @@ def accuracy(recording: catalogue.Recording, found: StoredTranscript) -> "Accura
 
 
 def ingested(ctl: Ctl, file: str) -> StoredTranscript:
-    result = ctl.run("run", str(ctl.batch(file, name="accuracy")), "--output", "json")
+    result = ctl.run("run", str(ctl.batch(file, name="accuracy", voices=True)), "--output", "json")
     assert result.returncode == 0, result.stderr
     (row,) = json.loads(result.stdout)["status"]["recordings"]
     with connect(ctl.dsn, application="test") as connection:

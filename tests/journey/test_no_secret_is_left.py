@@ -69,7 +69,7 @@ class Workstation:
     words: list[str]
 
     def batch(self, name: str, *sources: dict[str, Any]) -> Path:
-        path = self.ctl.batch(name=name, sources=list(sources), retry={"maxAttempts": 1})
+        path = self.ctl.batch(name=name, voices=True, sources=list(sources), retry={"maxAttempts": 1})
         batch, profile, *others = yaml.safe_load_all(path.read_text())
         keys = {key: {"secretName": "login", "key": key} for key in ("cookies.txt", "proxy")}
         site = {"name": "tube", "cookies": keys["cookies.txt"], "proxy": keys["proxy"]}

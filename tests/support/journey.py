@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 import yaml
 
+from ingest_contract.names import SPEAKER_KIND
 from testkit.media import packing
 from testkit.media.server import serving
 from testkit.models.demo_set import models
@@ -66,9 +67,11 @@ class Ctl:
             check=False,
         )
 
-    def batch(self, *files: str, name: str = "journey", **spec: Any) -> Path:
-        """A batch over served files, with the demo's profile and voices."""
+    def batch(self, *files: str, name: str = "journey", voices: bool = False, **spec: Any) -> Path:
+        """A batch over served files, with the demo's profile. Its voices are for journeys about them:
+        each is heard by a process of its own first."""
         documents = list(yaml.safe_load_all((ROOT / "demo" / "batch.yaml").read_text()))
+        documents = [each for each in documents if voices or each["kind"] != SPEAKER_KIND]
         others = json.loads(json.dumps(documents[1:]).replace("$VOICES", str(self.voices())))
         sources = [{"url": f"{self.base}/{file}"} for file in files]
         wanted = documents[0]["spec"] | {"sources": sources} | spec
