@@ -10,28 +10,6 @@ from ingestctl.options import root
 app = root()
 
 Namespace = Annotated[str, typer.Option("--namespace", "-n", help="The batch's namespace.")]
-Context = Annotated[
-    str | None,
-    typer.Option("--context", help="A cluster instead of this machine: this context of your kubeconfig."),
-]
-Kubeconfig = Annotated[
-    str | None,
-    typer.Option("--kubeconfig", help="A cluster instead of this machine: the current context of this file."),
-]
-Cluster = Annotated[
-    bool,
-    typer.Option(
-        "--cluster",
-        help="The current context of your kubeconfig instead of this machine; for `kubectl ingest` always.",
-    ),
-]
-ItsNamespace = Annotated[
-    str | None,
-    typer.Option(
-        "--namespace", "-n", help="The batch's namespace. Omitted: the context's; on this machine, default."
-    ),
-]
-
 Secrets = Annotated[
     list[str] | None,
     typer.Option("--secret", help="NAME=FOLDER: where the keys of a Secret are as files."),

@@ -2,6 +2,7 @@
 
 import json
 import time
+from dataclasses import replace
 from typing import Annotated
 
 import typer
@@ -9,10 +10,11 @@ import typer
 from ingest_contract.status import IngestBatchStatus
 from ingestctl.backends.choice import Where, on
 from ingestctl.backends.port import Batches, Found
-from ingestctl.commands.app import Cluster, Context, ItsNamespace, Kubeconfig, app
+from ingestctl.commands.app import app
+from ingestctl.commands.somewhere import somewhere
 from ingestctl.consoles import people
 from ingestctl.listing import record_of, show_list
-from ingestctl.options import Format, Home, Output
+from ingestctl.options import Format, Output
 from ingestctl.run import exit_code, results
 from ingestctl.screen import watcher_on
 from ingestctl.watching import Shown, batch_of, follow, on_screen
@@ -25,17 +27,13 @@ ItsName = Annotated[str, typer.Argument(help="The batch.", metavar="BATCH")]
     "list",
     epilog="Examples: ingestctl list; kubectl ingest list -A; ingestctl list --context gpu -n talks -o json",
 )
-def list_batches(  # noqa: PLR0913  the options of a command are its parameters
-    of: typer.Context,
+@somewhere
+def list_batches(
     *,
     everywhere: Annotated[
         bool, typer.Option("--all-namespaces", "-A", help="The batches of every namespace.")
     ] = False,
-    namespace: ItsNamespace = None,
-    context: Context = None,
-    kubeconfig: Kubeconfig = None,
-    cluster: Cluster = False,
-    home: Home = None,
+    where: Where,
     output: Format = Output.TABLE,
 ) -> None:
     """List batches with their state, counts, progress and age: those of this machine, or of a cluster.
@@ -43,11 +41,8 @@ def list_batches(  # noqa: PLR0913  the options of a command are its parameters
     Exit code 0, also where there is none; 1 if the cluster refuses or does not answer; 2 without a usable
     kubeconfig.
     """
-    is_cluster = cluster or Where.is_plugin(of)
-    is_here = not (is_cluster or context or kubeconfig)
     # a list of this machine's batches has those of every namespace, unless one is named
-    everywhere = everywhere or (is_here and namespace is None)
-    where = Where(namespace, context, kubeconfig, is_cluster, home, everywhere)
+    where = replace(where, everywhere=everywhere or (where.is_here and where.namespace is None))
 
     async def story(batches: Batches) -> tuple[str, tuple[Found, ...]]:
         return batches.where, await batches.all()
@@ -60,15 +55,11 @@ def list_batches(  # noqa: PLR0913  the options of a command are its parameters
 
 
 @app.command(epilog="Examples: ingestctl watch my-channel; kubectl ingest watch my-channel -n talks")
-def watch(  # noqa: PLR0913  the options of a command are its parameters
-    of: typer.Context,
+@somewhere
+def watch(
     name: ItsName,
     *,
-    namespace: ItsNamespace = None,
-    context: Context = None,
-    kubeconfig: Kubeconfig = None,
-    cluster: Cluster = False,
-    home: Home = None,
+    where: Where,
     output: Format = Output.TABLE,
 ) -> None:
     """Follow a batch to its end: bars on a terminal, lines in a pipe, with -o json a JSON object per change.
@@ -76,7 +67,6 @@ def watch(  # noqa: PLR0913  the options of a command are its parameters
     Exit code 0 only if it is complete and nothing failed; 1 if something did; 2 if there is no such batch;
     130 after Ctrl-C, which ends the watching and not the batch.
     """
-    where = Where(namespace, context, kubeconfig, cluster or Where.is_plugin(of), home)
     if output is Output.TABLE:
         with watcher_on(people()) as watcher:
             found = on(where, lambda batches: follow(batches, name, on_screen(watcher), watcher.said))
@@ -105,19 +95,15 @@ def _as_lines() -> Shown:
 @app.command(
     epilog="Examples: ingestctl why my-channel; kubectl ingest why my-channel youtube:CNxH0rHS320 -n talks"
 )
-def why(  # noqa: PLR0913  the options of a command are its parameters
-    of: typer.Context,
+@somewhere
+def why(
     name: ItsName,
     recording: Annotated[
         str | None,
         typer.Argument(help="A recording: its id, the end of it, or its number (#3).", metavar="[RECORDING]"),
     ] = None,
     *,
-    namespace: ItsNamespace = None,
-    context: Context = None,
-    kubeconfig: Kubeconfig = None,
-    cluster: Cluster = False,
-    home: Home = None,
+    where: Where,
     output: Format = Output.TABLE,
 ) -> None:
     """Say in one sentence why a batch or a recording is where it is, and what to do next; then what is known:
@@ -126,5 +112,4 @@ def why(  # noqa: PLR0913  the options of a command are its parameters
     The sentences are in docs/why.md. Exit code 0 if it could be said; 2 if there is no such batch or
     recording.
     """
-    where = Where(namespace, context, kubeconfig, cluster or Where.is_plugin(of), home)
     show_why(on(where, lambda batches: answer(batches, name, recording)), output, results())

@@ -11,11 +11,12 @@ from ingest_contract.order import Item
 from ingest_contract.status import IngestBatchStatus
 from ingestctl.backends.choice import Where, on
 from ingestctl.backends.port import Batches, MissingError, RunSeen
-from ingestctl.commands.app import Cluster, Context, ItsNamespace, Kubeconfig, app
+from ingestctl.commands.app import app
 from ingestctl.commands.following import ItsName
+from ingestctl.commands.somewhere import somewhere
 from ingestctl.consoles import people
 from ingestctl.log_following import Printed, Wanted, follow_logs, prefix_of
-from ingestctl.options import Format, Home, Output
+from ingestctl.options import Format, Output
 from ingestctl.watching import batch_of
 from ingestctl.why import chosen
 
@@ -24,8 +25,8 @@ from ingestctl.why import chosen
     epilog="Examples: kubectl ingest logs my-channel youtube:CNxH0rHS320 --run 2 --tail 50; "
     "ingestctl logs my-channel -f"
 )
+@somewhere
 def logs(  # noqa: PLR0913  the options of a command are its parameters
-    of: typer.Context,
     name: ItsName,
     recording: Annotated[
         str | None,
@@ -47,11 +48,7 @@ def logs(  # noqa: PLR0913  the options of a command are its parameters
     tail: Annotated[
         int | None, typer.Option("--tail", min=1, help="The last lines alone. Omitted: all.")
     ] = None,
-    namespace: ItsNamespace = None,
-    context: Context = None,
-    kubeconfig: Kubeconfig = None,
-    cluster: Cluster = False,
-    home: Home = None,
+    where: Where,
     output: Format = Output.TABLE,
 ) -> None:
     """Print the log of a recording's worker: a JSON object per line, as it was written.
@@ -61,7 +58,6 @@ def logs(  # noqa: PLR0913  the options of a command are its parameters
     there is a log; 2 if there is no such batch, recording or run, or its log is gone; 130 after Ctrl-C, which
     ends the following and not the run.
     """
-    where = Where(namespace, context, kubeconfig, cluster or Where.is_plugin(of), home)
     if follow:
         _follow(where, Wanted(name, recording, number, tail), output)
         return

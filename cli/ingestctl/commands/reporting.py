@@ -15,10 +15,11 @@ from ingestctl.backends.choice import Where, on
 from ingestctl.backends.port import Batches, Found
 from ingestctl.catalog import reading
 from ingestctl.causes import sentence_of
-from ingestctl.commands.app import Cluster, Context, ItsNamespace, Kubeconfig, app
+from ingestctl.commands.app import app
 from ingestctl.commands.following import ItsName
+from ingestctl.commands.somewhere import somewhere
 from ingestctl.consoles import people
-from ingestctl.options import Dsn, Home
+from ingestctl.options import Dsn
 from ingestctl.place import Workplace
 from ingestctl.watching import batch_of
 
@@ -32,15 +33,11 @@ SHOWN_VOICES: Final = 50
 @app.command(
     "report", epilog="Examples: ingestctl report talks; kubectl ingest report talks -n media --dsn 'host=db'"
 )
-def report_batch(  # noqa: PLR0913  the options of a command are its parameters
-    of: typer.Context,
+@somewhere
+def report_batch(
     name: ItsName,
     *,
-    namespace: ItsNamespace = None,
-    context: Context = None,
-    kubeconfig: Kubeconfig = None,
-    cluster: Cluster = False,
-    home: Home = None,
+    where: Where,
     dsn: Dsn = None,
     to: Annotated[
         Path | None, typer.Option("--to", help="The file. Omitted: BATCH-report.html in this folder.")
@@ -53,7 +50,6 @@ def report_batch(  # noqa: PLR0913  the options of a command are its parameters
     speakers are in it if --dsn names the store. Exit code 0 once it is written; 1 if the cluster or the store
     refuses; 2 if there is no such batch, or the file cannot be written.
     """
-    where = Where(namespace, context, kubeconfig, cluster or Where.is_plugin(of), home)
 
     async def story(batches: Batches) -> Found:
         return await batches.get(name)
@@ -61,7 +57,7 @@ def report_batch(  # noqa: PLR0913  the options of a command are its parameters
     found = on(where, story)
     status = batch_of(found).status or IngestBatchStatus()
     full = f"{found.namespace}/{found.name}"
-    place = Workplace.of(home, dsn)
+    place = Workplace.of(where.home, dsn)
     asks_store = place.has_store and (place.dsn is not None or where.is_here)
     moment = datetime.fromtimestamp(time.time(), UTC)
     stored = _stored(place, full, status.trace_id) if asks_store else None

@@ -11,10 +11,10 @@ from ingest_contract.intervals import decode
 from ingest_contract.status import IngestBatchStatus
 from ingestctl.backends.choice import Where, on
 from ingestctl.backends.port import Batches
-from ingestctl.commands.app import Cluster, Context, ItsNamespace, Kubeconfig, app
+from ingestctl.commands.app import app
 from ingestctl.commands.following import ItsName
+from ingestctl.commands.somewhere import somewhere
 from ingestctl.consoles import people
-from ingestctl.options import Home
 from ingestctl.retrying import pass_of
 from ingestctl.watching import batch_of
 
@@ -22,53 +22,43 @@ from ingestctl.watching import batch_of
 @app.command(
     epilog="Examples: kubectl ingest suspend my-channel -n talks; ingestctl suspend x --cluster --kill"
 )
-def suspend(  # noqa: PLR0913  the options of a command are its parameters
-    of: typer.Context,
+@somewhere
+def suspend(
     name: ItsName,
     *,
     kill: Annotated[
         bool,
         typer.Option("--kill", help="End active runs too, uncharged; they resume behind their last stage."),
     ] = False,
-    namespace: ItsNamespace = None,
-    context: Context = None,
-    kubeconfig: Kubeconfig = None,
-    cluster: Cluster = False,
-    home: Home = None,
+    where: Where,
 ) -> None:
     """Start nothing new of a batch: active runs finish, unless --kill ends them.
 
     Needs the role `edit`. A batch that GitOps applies is changed in its repository instead. Exit code 0 if
     the batch is suspended, also if it was; 2 if there is no such batch.
     """
-    where = Where(namespace, context, kubeconfig, cluster or Where.is_plugin(of), home)
     mode = SuspendMode.KILL if kill else SuspendMode.DRAIN
     _change(where, name, {"suspend": True, "suspendMode": mode.value}, "suspended: `resume` goes on")
 
 
 @app.command(epilog="Example: kubectl ingest resume my-channel -n talks")
-def resume(  # noqa: PLR0913  the options of a command are its parameters
-    of: typer.Context,
+@somewhere
+def resume(
     name: ItsName,
     *,
-    namespace: ItsNamespace = None,
-    context: Context = None,
-    kubeconfig: Kubeconfig = None,
-    cluster: Cluster = False,
-    home: Home = None,
+    where: Where,
 ) -> None:
     """Go on with a suspended batch, where it was.
 
     Needs the role `edit`. A batch that GitOps applies is changed in its repository instead. Exit code 0 if
     the batch goes on, also if it did; 2 if there is no such batch.
     """
-    where = Where(namespace, context, kubeconfig, cluster or Where.is_plugin(of), home)
     _change(where, name, {"suspend": False}, "goes on: `watch` follows it")
 
 
 @app.command(epilog="Examples: kubectl ingest retry talks; kubectl ingest retry talks CNxH0rHS320")
-def retry(  # noqa: PLR0913  the options of a command are its parameters
-    of: typer.Context,
+@somewhere
+def retry(
     name: ItsName,
     recordings: Annotated[
         list[str] | None,
@@ -78,11 +68,7 @@ def retry(  # noqa: PLR0913  the options of a command are its parameters
         ),
     ] = None,
     *,
-    namespace: ItsNamespace = None,
-    context: Context = None,
-    kubeconfig: Kubeconfig = None,
-    cluster: Cluster = False,
-    home: Home = None,
+    where: Where,
 ) -> None:
     """Give the failed recordings of a batch one more pass, or those that are named, by a new value of
     `spec.retryFailed`.
@@ -92,7 +78,6 @@ def retry(  # noqa: PLR0913  the options of a command are its parameters
     2 if there is no such batch, or if a recording that is named is unknown or has not failed: then none is
     retried.
     """
-    where = Where(namespace, context, kubeconfig, cluster or Where.is_plugin(of), home)
 
     async def story(batches: Batches) -> str:
         found = await batches.get(name)
