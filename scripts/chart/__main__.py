@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from ingest_contract.drift import written_or_checked
+from scripts.chart.defaults import defaults_template
 from scripts.chart.readme import readme
 from scripts.chart.rules import rules_template
 from scripts.chart.schema import values_schema
@@ -19,6 +20,7 @@ def files(checkout: Path) -> dict[str, str]:
     """Path below the checkout to content."""
     values = values_in((checkout / CHART / "values.yaml").read_text(encoding="utf-8"))
     made = {
+        "templates/_defaults.tpl": defaults_template(values),
         "templates/_rules.tpl": rules_template(),
         "values.schema.json": values_schema(WRITTEN_SCHEMA.read_text(encoding="utf-8")),
         "README.md": readme(values),

@@ -1,8 +1,10 @@
 """Every value does something, is explained, has a schema, and is refused in plain words where it is wrong."""
 
 import json
+import shutil
 from collections.abc import Iterator
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,7 +12,7 @@ import yaml
 
 from ingest_contract.profile import IngestProfileSpec
 from scripts.chart.values import Value, values_in
-from tests.support.chart import CHART, Json, RefusedByHelm, helm, template
+from tests.support.chart import CASES, CHART, Json, RefusedByHelm, case, helm, objects_in, template
 
 VALUES = values_in((CHART / "values.yaml").read_text(encoding="utf-8"))
 SCHEMA: Json = json.loads((CHART / "values.schema.json").read_text(encoding="utf-8"))
@@ -185,6 +187,29 @@ def test_a_wrong_value_is_refused_in_a_sentence_that_names_its_place(
     assert said in text
     if "does not meet" in text or "don't meet" in text:
         assert f"/{path.rpartition('.')[0].replace('.', '/')}".rstrip("/") in text
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_values_of_an_older_chart_get_the_defaults_of_what_it_did_not_have(name: str, tmp_path: Path) -> None:
+    """As after `helm upgrade --reuse-values`, which forgets what values.yaml says now."""
+    older = tmp_path / CHART.name
+    shutil.copytree(CHART, older)
+    (older / "values.yaml").write_text("{}")
+    values = CHART / "ci" / f"{name}-values.yaml"
+    assert objects_in(template(values, chart=older)) == case(name)
+
+
+def test_every_template_begins_with_the_defaults() -> None:
+    files = [each for each in (CHART / "templates").rglob("*") if each.suffix in (".yaml", ".txt")]
+    assert len(files) > 10
+    assert [each for each in files if not each.read_text().startswith('{{- include "vio.filled" . ')] == []
+
+
+def test_a_group_of_values_that_is_null_has_its_defaults_too() -> None:
+    assert objects_in(template(settings={"reader": None, "models.claim": None})) == objects_in(template())
+    shown = template(EVERYTHING, settings={"reader.service": None, "reader.embedYouTube": None})
+    assert "--no-youtube" not in shown
+    assert "--no-youtube" in template(EVERYTHING, settings={"reader.embedYouTube": False})
 
 
 def test_helm_has_nothing_to_complain_about() -> None:

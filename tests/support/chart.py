@@ -43,7 +43,11 @@ def helm(*arguments: str, kubeconfig: Path | None = None) -> subprocess.Complete
 
 
 def template(
-    values: Path | None = None, *, settings: Mapping[str, Any] | None = None, served: Sequence[str] = SERVED
+    values: Path | None = None,
+    *,
+    settings: Mapping[str, Any] | None = None,
+    served: Sequence[str] = SERVED,
+    chart: Path = CHART,
 ) -> str:
     """The manifest. `settings` are laid over the file of values."""
     arguments = [f"--values={values}"] if values else []
@@ -51,7 +55,7 @@ def template(
     run = helm(
         "template",
         RELEASE,
-        str(CHART),
+        str(chart),
         f"--namespace={NAMESPACE}",
         f"--api-versions={','.join(served)}",
         *arguments,
