@@ -12,7 +12,14 @@ from ingest_contract.pods import PodProfile
 from ingest_operator.core.outcome import outcome_of
 from ingest_operator.core.plans import items_of
 from ingest_operator.kube.api.client import Api
-from ingest_operator.kube.api.errors import ApiError, NotFoundError, RefusalCause, RefusedError, SilentError
+from ingest_operator.kube.api.errors import (
+    ApiError,
+    ConflictError,
+    NotFoundError,
+    RefusalCause,
+    RefusedError,
+    SilentError,
+)
 from ingest_operator.kube.api.fields import created_at
 from ingest_operator.kube.api.kubeconfig import Chosen
 from ingest_operator.kube.api.lenient import reading
@@ -25,6 +32,7 @@ from ingest_operator.kube.watch.jobs_and_pods import slim_job, slim_pod
 from ingestctl.backends.log_marks import LogMark, NewLines
 from ingestctl.backends.near import near_names
 from ingestctl.backends.port import (
+    ChangedError,
     CommandError,
     EventSeen,
     Found,
@@ -136,9 +144,16 @@ class InCluster:
                 is_whole = True
 
     async def change(self, found: Found, fields: Mapping[str, Any]) -> None:
-        """By a merge patch of the spec."""
+        """By a merge patch of the spec, of the version that was found."""
+        body = {"metadata": {"resourceVersion": found.version}, "spec": dict(fields)}
         with self._explained("patch ingestbatches", "edit"):
-            await self.api.patch(BATCHES, found.namespace, found.name, {"spec": dict(fields)})
+            try:
+                await self.api.patch(BATCHES, found.namespace, found.name, body)
+            except ConflictError as error:
+                raise ChangedError(
+                    f"{found.namespace}/{found.name} changes all the time, and nothing of it was changed: "
+                    "try again"
+                ) from error
 
     @contextmanager
     def _explained_log(self, run: RunSeen) -> Iterator[str]:
@@ -211,6 +226,7 @@ def _found(thing: Object) -> Found:
         created_at(thing),
         known.text if known.mistakes else "",
         metadata["uid"],
+        metadata["resourceVersion"],
     )
 
 

@@ -23,6 +23,10 @@ class MissingError(CommandError):
     exit_code = MISSING_EXIT
 
 
+class ChangedError(CommandError):
+    """Somebody changed it since it was read: what was to be changed has to be thought of again."""
+
+
 class PassingError(CommandError):
     """The place did not answer this time; it may the next."""
 
@@ -40,6 +44,8 @@ class Found:
     unreadable: str = ""
     """What of it comes from another version, and was passed over."""
     uid: str = ""
+    version: str = ""
+    """Of the object as it was read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,4 +126,5 @@ class Batches(Protocol):
         `tail` first. Raises `MissingError` where it is gone or has not begun, and `PassingError`."""
 
     async def change(self, found: Found, fields: Mapping[str, Any]) -> None:
-        """Set fields of the spec, by their names in the API."""
+        """Set fields of the spec, by their names in the API. Raises `ChangedError` if the batch is no longer
+        as it was found."""

@@ -10,7 +10,8 @@ from ingest_contract.batch import SuspendMode
 from ingest_contract.intervals import decode
 from ingest_contract.status import IngestBatchStatus
 from ingestctl.backends.choice import Where, on
-from ingestctl.backends.port import Batches
+from ingestctl.backends.port import Batches, Found
+from ingestctl.changing import changed
 from ingestctl.commands.app import app
 from ingestctl.commands.following import ItsName
 from ingestctl.commands.somewhere import somewhere
@@ -80,18 +81,20 @@ def retry(
     """
 
     async def story(batches: Batches) -> str:
-        found = await batches.get(name)
-        batch, called = batch_of(found), f"{found.namespace}/{found.name}"
         token = f"retry-{datetime.now(UTC):%Y%m%dT%H%M%S%fZ}"  # noqa: TID251  the composition root of this change
-        items = await batches.items(found) if recordings else {}
-        fields = pass_of(batch, items, recordings or (), token)
+
+        async def fields_of(found: Found) -> Mapping[str, str]:
+            items = await batches.items(found) if recordings else {}
+            return pass_of(batch_of(found), items, recordings or (), token)
+
+        found, fields = await changed(batches, name, fields_of)
+        batch, called = batch_of(found), f"{found.namespace}/{found.name}"
         if not fields:
             return f"{called}: " + (
                 "a pass that takes them is asked for already, and begins soon"
                 if recordings
                 else "nothing failed, so nothing is retried"
             )
-        await batches.change(found, fields)
         taken = decode(fields["retryRecordings"])
         failed = len(taken) if taken else (batch.status or IngestBatchStatus()).counts.failed
         words = "1 failed recording gets" if failed == 1 else f"{failed} failed recordings get"
@@ -101,9 +104,11 @@ def retry(
 
 
 def _change(where: Where, name: str, fields: Mapping[str, Any], words: str) -> None:
+    async def fields_of(_: Found) -> Mapping[str, Any]:
+        return fields
+
     async def story(batches: Batches) -> str:
-        found = await batches.get(name)
-        await batches.change(found, fields)
+        found, _ = await changed(batches, name, fields_of)
         return f"{found.namespace}/{found.name} {words}"
 
     people().print(on(where, story), soft_wrap=True)
