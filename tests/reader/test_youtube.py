@@ -3,11 +3,10 @@ messages that YouTube's own exchanges with a page."""
 
 import json
 import re
-from collections.abc import Iterator
-from urllib.parse import parse_qs, quote, urlsplit
+from urllib.parse import quote, urlsplit
 
 import pytest
-from playwright.sync_api import Browser, Frame, Page, expect
+from playwright.sync_api import Browser, Page, expect
 
 from ingest_reader.pages.reading import PART_PASSAGES
 from ingest_worker.store.connect import connect
@@ -15,72 +14,16 @@ from testkit.browser import blocker
 from tests.reader.conftest import EPISODE, TALK
 from tests.reader.listening import listening
 from tests.reader.looking import YOUTUBE, serious, watched
+from tests.reader.played_youtube import address, page, parameters, player
 from tests.worker.store.makers import a_recording, a_run, content, store
+
+__all__ = ["address", "page"]  # fixtures
 
 pytestmark = [
     pytest.mark.postgres,
     pytest.mark.slow,
     pytest.mark.skipif(blocker() is not None, reason=blocker() or ""),
 ]
-
-PLAYER = """<!doctype html><html lang="en"><title>Player</title><body>played<script>
-"use strict";
-const address = new URL(location.href);
-const host = address.searchParams.get("origin");
-const commands = [];
-let greeted = false, time = Number(address.searchParams.get("start") ?? 0), playing = false;
-const say = (event, info) => {
-  parent.postMessage(JSON.stringify({event, info, id: 1, channel: "widget"}), host);
-};
-const deliver = () => say("infoDelivery", {currentTime: time, playerState: playing ? 1 : 2, playbackRate: 1});
-// Deaf until it is ready, as a player that still loads: the page has to greet it again.
-let ready = false;
-addEventListener("message", (event) => {
-  const said = JSON.parse(event.data);
-  if (!ready || event.origin !== host || said.channel !== "widget") return;
-  if (said.event === "listening" && !greeted) {
-    greeted = true;
-    say("initialDelivery", {currentTime: time});
-    say("onReady");
-  }
-  if (said.event !== "command" || !greeted) return;
-  commands.push(said);
-  if (said.func === "seekTo") { time = said.args[0]; deliver(); }
-  if (said.func === "playVideo") { playing = true; say("infoDelivery", {playerState: 1}); }
-});
-</script>"""
-"""What a page meets of YouTube's player: https://developers.google.com/youtube/iframe_api_reference, and the
-messages by which that script speaks with the frame. `ready = true` lets it answer."""
-
-
-@pytest.fixture
-def address(corpus_database: str) -> Iterator[str]:
-    with listening(corpus_database) as found:
-        yield found
-
-
-@pytest.fixture
-def page(chromium: Browser) -> Iterator[Page]:
-    opened = chromium.new_page()
-    opened.route(YOUTUBE, lambda route: route.fulfill(body=PLAYER, content_type="text/html"))
-    yield opened
-    opened.close()
-
-
-def player(page: Page) -> Frame:
-    """The frame of the player, which has been greeted and has answered."""
-    found = page.wait_for_selector("#player iframe")
-    assert found is not None
-    frame = found.content_frame()
-    assert frame is not None
-    frame.wait_for_url(YOUTUBE)
-    frame.evaluate("ready = true")
-    frame.wait_for_function("greeted")
-    return frame
-
-
-def parameters(frame: Frame) -> dict[str, str]:
-    return {name: each[0] for name, each in parse_qs(urlsplit(frame.url).query).items()}
 
 
 def test_a_click_on_a_word_plays_it_and_the_spoken_word_is_marked(page: Page, address: str) -> None:

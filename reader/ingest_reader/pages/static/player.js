@@ -62,11 +62,14 @@
   }
 
   /** The messages between windows that YouTube's script of an API sends, too; no script of theirs runs here. The page
-   *  says `listening` until the player answers, then sends commands; the player tells its state by `infoDelivery`. */
+   *  says `listening` until the player answers, then sends commands; the player tells its state by `infoDelivery`.
+   *  Where it is blocked nobody answers: after ten seconds the page says so, and waits for somebody to try again. */
   function ofYouTube() {
     const load = document.getElementById("load"), refused = document.getElementById("refused");
+    const silent = document.getElementById("silent"), again = document.getElementById("again");
+    const patience = 40; // greetings, a quarter of a second apart
     let iframe = null, ready = false, wanted = null, first = Number(frame.dataset.at), greeting = 0;
-    let told = { time: 0, at: 0, rate: 1, playing: false };
+    let told = { time: 0, at: 0, rate: 1, playing: false }, counting = 0;
     const tell = (message) => iframe.contentWindow.postMessage(JSON.stringify({ ...message, id: 1, channel: "widget" }), youtube);
     const command = (func, ...args) => tell({ event: "command", func, args });
     const seek = (seconds) => {
@@ -81,6 +84,7 @@
       try { said = JSON.parse(event.data); } catch { return; }
       if (!ready) {
         ready = true;
+        silent.hidden = true; // it may answer late
         clearInterval(greeting);
         if (wanted !== null) seek(wanted);
       }
@@ -99,6 +103,10 @@
     /** Words are shorter than the time between two messages; as YouTube's own script, it counts on for a second. */
     const countOn = () => { if (told.playing) mark(told.time + Math.min(1, (performance.now() - told.at) / 1000) * told.rate); };
     const open = (seconds) => {
+      const place = iframe ?? load, focused = document.activeElement === load || document.activeElement === again;
+      clearInterval(greeting);
+      silent.hidden = true;
+      wanted = null;
       iframe = document.createElement("iframe");
       iframe.title = "Player";
       iframe.allow = "autoplay; encrypted-media; fullscreen; picture-in-picture";
@@ -110,22 +118,28 @@
       told.time = seconds;
       address.searchParams.set("origin", location.origin);
       iframe.addEventListener("load", () => {
-        const greet = () => tell({ event: "listening" });
+        let left = patience;
+        const greet = () => {
+          if (left > 0) { left -= 1; tell({ event: "listening" }); return; }
+          clearInterval(greeting);
+          silent.hidden = false;
+        };
         greet();
         clearInterval(greeting);
         if (!ready) greeting = setInterval(greet, 250);
       });
       iframe.src = address.href;
-      const focused = document.activeElement === load;
-      load.replaceWith(iframe);
+      place.replaceWith(iframe);
       if (focused) iframe.focus();
-      setInterval(countOn, 100);
+      clearInterval(counting);
+      counting = setInterval(countOn, 100);
       document.body.classList.add("playing");
     };
     load.hidden = false;
     load.addEventListener("click", () => open(first));
+    again.addEventListener("click", () => open(told.time));
     return {
-      play: (seconds) => { if (iframe) seek(seconds); else open(seconds); },
+      play: (seconds) => { if (iframe && silent.hidden) seek(seconds); else open(seconds); },
       cue: (seconds) => { if (iframe) seek(seconds); else first = seconds; },
     };
   }

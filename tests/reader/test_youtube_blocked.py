@@ -1,0 +1,84 @@
+"""YouTube's player where nobody answers: the page says so and waits, in a real Chromium."""
+
+import re
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from testkit.browser import blocker
+from tests.reader.conftest import TALK
+from tests.reader.looking import YOUTUBE, serious
+
+# What waits in a page waits by its clock, which stands still here: `expect` asks from outside.
+from tests.reader.played_youtube import PLAYER, address, frame_of, page, parameters
+
+__all__ = ["address", "page"]  # fixtures
+
+pytestmark = [
+    pytest.mark.postgres,
+    pytest.mark.slow,
+    pytest.mark.skipif(blocker() is not None, reason=blocker() or ""),
+]
+
+
+def test_a_player_that_never_answers_is_told_and_greeted_no_more_until_somebody_tries_again(
+    page: Page, address: str
+) -> None:
+    page.clock.install()
+    page.goto(f"{address}/recordings/{TALK}?at=2")
+    page.get_by_role("button", name="Play here, from YouTube").click()
+    deaf = frame_of(page)
+    expect(deaf.locator("html")).to_have_attribute("data-greetings", re.compile(r"\d+"))
+    told = page.get_by_role("alert")
+    page.clock.run_for(11_000)
+    expect(told).to_contain_text("YouTube's player does not answer")
+    link = told.get_by_role("link", name="Open it at YouTube")
+    expect(link).to_have_attribute("href", "https://www.youtube.com/watch?v=abcdefghijk&t=2")
+    assert serious(page) == []
+    page.clock.run_for(120_000)
+    expect(deaf.locator("html")).to_have_attribute("data-greetings", "40")
+    told.get_by_role("button", name="Try again").click()
+    expect(told).to_have_count(0)
+    frame = frame_of(page)
+    frame.evaluate("ready = true")
+    page.clock.run_for(1_000)
+    assert parameters(frame)["start"] == "2"
+    page.clock.run_for(120_000)
+    expect(told).to_have_count(0)
+    page.get_by_text("Good.").click()
+    expect(frame.locator("html")).to_have_attribute("data-seek", "6")
+
+
+def test_a_frame_that_something_blocks_is_told_and_a_word_that_is_clicked_tries_again(
+    page: Page, address: str
+) -> None:
+    page.unroute(YOUTUBE)
+    page.route(YOUTUBE, lambda route: route.abort("blockedbyclient"))
+    page.clock.install()
+    page.goto(f"{address}/recordings/{TALK}")
+    page.get_by_role("button", name="Play here, from YouTube").click()
+    page.wait_for_selector("#player iframe")
+    told = page.get_by_role("alert")
+    for _ in range(100):  # of the page's seconds, from whenever the browser says that the frame has loaded
+        if told.is_visible():
+            break
+        page.clock.run_for(1_000)
+    expect(told).to_contain_text("YouTube's player does not answer")
+    page.unroute(YOUTUBE)
+    page.route(YOUTUBE, lambda route: route.fulfill(body=PLAYER, content_type="text/html"))
+    page.get_by_text("They do.").click()
+    expect(told).to_have_count(0)
+    frame = frame_of(page)
+    assert parameters(frame)["start"] == "4"
+
+
+def test_a_player_that_answers_late_takes_the_word_back(page: Page, address: str) -> None:
+    page.clock.install()
+    page.goto(f"{address}/recordings/{TALK}")
+    page.get_by_role("button", name="Play here, from YouTube").click()
+    frame = frame_of(page)
+    expect(frame.locator("html")).to_have_attribute("data-greetings", re.compile(r"\d+"))
+    page.clock.run_for(11_000)
+    expect(page.get_by_role("alert")).to_contain_text("YouTube's player does not answer")
+    frame.evaluate("say('onReady')")
+    expect(page.get_by_role("alert")).to_have_count(0)
