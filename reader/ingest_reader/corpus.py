@@ -3,12 +3,13 @@
 Blocking: doors that serve many at once call it in threads.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from typing import Final
 
 from ingest_contract.text import legible, without_credentials
+from ingest_reader.bounds import MOST_COMPARED_VOICES
 from ingest_reader.exports.links import link_at
 from ingest_worker.domain import FloatArray
 from ingest_worker.store.reading.heard import (
@@ -73,6 +74,15 @@ class Question:
     filters: Filters = field(default_factory=Filters)
     words_only: bool = False
     """Without its meaning, and so without a text model."""
+
+
+@dataclass(frozen=True, slots=True)
+class Voice:
+    """A voice without a name."""
+
+    sums: SpeakerSums
+    nearest: Nearest | None
+    """None where it can be compared with no named one."""
 
 
 class Corpus:
@@ -145,10 +155,14 @@ class Corpus:
             raise UnknownError(f"Nobody is called {label!r} in this store.")
         return found
 
-    def nearest(self, labels: Sequence[str]) -> Mapping[str, Nearest]:
-        """For voices without a name, by label, the named one that each is most like."""
+    def voices(self, limit: int, cursor: str | None = None) -> tuple[tuple[Voice, ...], str | None]:
+        """A page of voices without a name, at most `MOST_COMPARED_VOICES`, and the next one's cursor. Raises
+        `CursorError`."""
+        asked = SpeakersAsked(min(limit, MOST_COMPARED_VOICES), cursor, named=False)
         with self._pool.connection() as connection:
-            return {each.label: each for each in nearest_voices(connection, labels)}
+            rows, after = heard_speakers(connection, asked)
+            nearest = {each.label: each for each in nearest_voices(connection, [row.speaker for row in rows])}
+        return tuple(Voice(row, nearest.get(row.speaker)) for row in rows), after
 
     def batches(self, limit: int, cursor: str | None = None) -> tuple[tuple[BatchSums, ...], str | None]:
         """A page of batches and the next one's cursor. Raises `CursorError`."""

@@ -45,13 +45,13 @@ def asked(busy: Busy, fields: Mapping[str, Any]) -> Mapping[str, Any]:
     return anyio.run(lambda: changed(batches, "talks", fields_of))[1]
 
 
-def test_what_somebody_changed_in_between_is_read_and_thought_of_anew() -> None:
+def test_what_somebody_changed_in_between_is_read_again() -> None:
     busy = Busy(2)
     assert asked(busy, {"suspend": True}) == {"suspend": True, "seen": "3"}
     assert busy.fields == [{"of": "3", "suspend": True, "seen": "3"}]
 
 
-def test_a_batch_that_never_rests_is_told_and_left_as_it_is() -> None:
+def test_a_batch_that_never_rests_is_left_as_it_is() -> None:
     busy = Busy(ATTEMPTS)
     with pytest.raises(ChangedError, match="changes all the time"):
         asked(busy, {"suspend": True})

@@ -151,6 +151,24 @@ def test_a_question_without_a_word_is_not_asked(place: Workplace, asked: str) ->
     assert "has no word to search for" in done.output
 
 
+@pytest.mark.postgres
+def test_a_filter_that_is_empty_is_not_given(place: Workplace, database: str) -> None:
+    """As where a variable of the shell is: a reader takes it in the same way."""
+    with connect(database, application="tests") as connection:
+        store(connection, content("bridges were repaired", "nothing"))
+    names = ("speaker", "channel", "batch", "language", "recording", "since", "until", "shortest", "longest")
+    empty = [word for name in names for word in (f"--{name}", "")]
+    found = json.loads(search(place, database, "bridge", "--words", *empty, "-o", "json"))
+    assert [each["text"] for each in found] == ["bridges were repaired"]
+    assert json.loads(search(place, database, "bridge", "--words", "--speaker", "nobody", "-o", "json")) == []
+
+
+@pytest.mark.parametrize("option", ["--since", "--until"])
+def test_a_day_that_is_none_is_refused(place: Workplace, option: str) -> None:
+    done = CliRunner().invoke(app, ["search", "x", option, "soon", "--home", str(place.home)])
+    assert (done.exit_code, "such as 2025-01-31" in " ".join(done.output.split())) == (2, True)
+
+
 def test_days_that_cannot_be_are_refused(place: Workplace) -> None:
     done = CliRunner().invoke(
         app, ["search", "x", "--since", "2025-02-02", "--until", "2025-02-01", "--home", str(place.home)]
@@ -171,7 +189,7 @@ def test_words_alone_need_no_model_and_mark_what_they_find(place: Workplace, dat
     assert "The [bold]bridges[/bold] were repaired" in shown
 
 
-@pytest.mark.parametrize("asked", ["soon", "", "1h1h", "-5m"])
+@pytest.mark.parametrize("asked", ["soon", "1h1h", "-5m"])
 def test_a_length_that_is_none_is_refused(place: Workplace, asked: str) -> None:
     done = CliRunner().invoke(app, ["search", "x", "--longest", asked, "--home", str(place.home)])
     assert done.exit_code == 2

@@ -210,7 +210,8 @@ def test_the_openapi_document_has_every_route_and_its_problems(client: TestClien
     paths = ok(client, "/openapi.json")["paths"]
     names = {path.split("/")[3] for path in paths}
     assert names == {
-        "search", "passages", "recordings", "transcripts", "downloads", "speakers", "batches", "runs"
+        "search", "passages", "recordings", "transcripts", "downloads", "speakers", "voices", "batches",
+        "runs",
     }  # fmt: skip
     assert {"200", "404", "422", "503"} <= set(paths["/api/v1/search"]["get"]["responses"])
 

@@ -60,6 +60,31 @@ def test_markup_in_any_field_is_text_and_nothing_is_inline(client: TestClient, p
 
 
 @pytest.mark.postgres
+@pytest.mark.parametrize("path", [path for path in PAGES if path != "/none"])
+def test_a_page_says_which_parameter_it_has_not_and_is_shown(client: TestClient, path: str) -> None:
+    """A misspelt filter would widen the answer without a word; what a mail program adds is no mistake."""
+    plain, odd = client.get(path), client.get(f"{path}{'&' if '?' in path else '?'}speker=ann")
+    assert "This page has no parameter" not in plain.text
+    assert odd.status_code == 200
+    assert "This page has no parameter <code>speker</code>" in odd.text
+    said = re.sub(r'<p class="note" role="note">This page has no parameter.*?</p>\n', "", odd.text)
+    assert said == plain.text, "and nothing else changes"
+
+
+@pytest.mark.postgres
+def test_what_is_said_of_odd_parameters_is_short_and_text(client: TestClient) -> None:
+    names = ["<b>x</b>", "y" * 500, "", "\u202ez", "w"]
+    told = client.get("/", params=dict.fromkeys(names, "1")).text
+    note = re.search(r"This page has no parameter.*?</p>", told)
+    assert note is not None
+    assert "<code>&lt;b&gt;x&lt;/b&gt;</code>" in note[0]
+    assert "<code>without a name</code> and 2 more, which the address names" in note[0]
+    assert "There are q, speaker, since, until, recording, channel, batch, language." in note[0]
+    assert len(note[0]) < 500
+    assert "It has none." in client.get("/speakers/ann?q=1").text
+
+
+@pytest.mark.postgres
 def test_a_transcript_shows_words_speakers_doubts_and_overlaps(client: TestClient) -> None:
     answer = client.get(f"/recordings/{TALK}")
     assert '<span class="w d" data-t="0.00">Bees dance.</span>' in answer.text

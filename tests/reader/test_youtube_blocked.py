@@ -21,7 +21,7 @@ pytestmark = [
 ]
 
 
-def test_a_player_that_never_answers_is_told_and_greeted_no_more_until_somebody_tries_again(
+def test_a_player_that_never_answers_is_greeted_no_more_until_somebody_asks_for_it(
     page: Page, address: str
 ) -> None:
     page.clock.install()
@@ -49,7 +49,7 @@ def test_a_player_that_never_answers_is_told_and_greeted_no_more_until_somebody_
     expect(frame.locator("html")).to_have_attribute("data-seek", "6")
 
 
-def test_a_frame_that_something_blocks_is_told_and_a_word_that_is_clicked_tries_again(
+def test_a_page_says_that_its_frame_is_blocked_and_a_click_on_a_word_loads_it_again(
     page: Page, address: str
 ) -> None:
     page.unroute(YOUTUBE)

@@ -1,7 +1,7 @@
 """The command `ingestctl search`."""
 
 import re
-from datetime import datetime
+from datetime import date
 from pathlib import Path
 from typing import Annotated
 
@@ -14,7 +14,6 @@ from ingestctl.asking.question import Question
 from ingestctl.consoles import console, people
 from ingestctl.options import Dsn, Format, Home, Output, root
 
-_DAY = ["%Y-%m-%d"]
 _TIME = re.compile(r"(?:(\d{1,6})h)?(?:(\d{1,6})m)?(?:(\d{1,9})s?)?")
 
 EXAMPLES = """Examples:
@@ -59,19 +58,12 @@ def search(  # noqa: PLR0913, PLR0917  the options of a command are its paramete
         typer.Option("--recording", help="Only in this recording, for example youtube:CNxH0rHS320."),
     ] = None,
     since: Annotated[
-        datetime | None,
-        typer.Option(
-            "--since", formats=_DAY, metavar="DATE", help="Published on this day (2025-01-31, UTC) or later."
-        ),
+        str | None,
+        typer.Option("--since", metavar="DATE", help="Published on this day (2025-01-31, UTC) or later."),
     ] = None,
     until: Annotated[
-        datetime | None,
-        typer.Option(
-            "--until",
-            formats=_DAY,
-            metavar="DATE",
-            help="Published on this day (2025-01-31, UTC) or earlier.",
-        ),
+        str | None,
+        typer.Option("--until", metavar="DATE", help="Published on this day (2025-01-31, UTC) or earlier."),
     ] = None,
     shortest: Annotated[
         str | None,
@@ -132,18 +124,19 @@ def search(  # noqa: PLR0913, PLR0917  the options of a command are its paramete
     """
     if fault := fault_of(query):
         raise typer.BadParameter(fault, param_hint="QUERY")
-    if since and until and until < since:
+    first, last = _day(since, "--since"), _day(until, "--until")
+    if first and last and last < first:
         raise typer.BadParameter("is before --since", param_hint="--until")
     question = Question(
         text=query,
         limit=limit,
-        speaker=speaker,
-        recording=recording,
-        channel=channel,
-        batch=batch,
-        language=language,
-        since=None if since is None else since.date(),
-        until=None if until is None else until.date(),
+        speaker=_given(speaker),
+        recording=_given(recording),
+        channel=_given(channel),
+        batch=_given(batch),
+        language=_given(language),
+        since=first,
+        until=last,
         shortest_seconds=_seconds(shortest, "--shortest"),
         longest_seconds=_seconds(longest, "--longest"),
         words_only=words,
@@ -160,8 +153,22 @@ def search(  # noqa: PLR0913, PLR0917  the options of a command are its paramete
         people().print("nothing found")
 
 
+def _given(text: str | None) -> str | None:
+    """A blank value is none, as a reader takes it (docs/reader.md)."""
+    return text if text and text.strip() else None
+
+
+def _day(text: str | None, option: str) -> date | None:
+    if not (text := _given(text)):
+        return None
+    try:
+        return date.fromisoformat(text)
+    except ValueError as error:
+        raise typer.BadParameter(f"{text!r} is no day such as 2025-01-31", param_hint=option) from error
+
+
 def _seconds(text: str | None, option: str) -> float | None:
-    if text is None:
+    if not (text := _given(text)):
         return None
     match = _TIME.fullmatch(text.strip())
     if not match or not any(match.groups()):

@@ -5,7 +5,7 @@ from datetime import datetime
 from pydantic import Field
 
 from ingest_contract.text import legible, without_credentials
-from ingest_reader.api.values import Neighbour, PassageInContext, SpeakerValue, Value
+from ingest_reader.api.values import Neighbour, PassageInContext, SpeakerValue, Value, VoiceValue
 from ingest_reader.corpus import Corpus, Question, UnknownError, link_of
 from ingest_reader.exports.document import names_of
 from ingest_reader.exports.links import clock
@@ -69,6 +69,13 @@ class SpeakersPage(Value):
     """A page of speakers."""
 
     speakers: tuple[SpeakerValue, ...]
+    next: str | None
+
+
+class VoicesPage(Value):
+    """A page of voices without a name."""
+
+    voices: tuple[VoiceValue, ...]
     next: str | None
 
 
@@ -150,6 +157,12 @@ def speakers_page(corpus: Corpus, asked: SpeakersAsked) -> SpeakersPage:
     """A page of speakers."""
     rows, after = corpus.speakers(asked)
     return SpeakersPage(speakers=tuple(SpeakerValue.of(row) for row in rows), next=after)
+
+
+def voices_page(corpus: Corpus, limit: int, cursor: str | None) -> VoicesPage:
+    """A page of voices without a name, each with the named one that it is most like."""
+    found, after = corpus.voices(limit, cursor)
+    return VoicesPage(voices=tuple(VoiceValue.of_voice(each) for each in found), next=after)
 
 
 def transcript_page(found: StoredTranscript, from_seconds: float, max_words: int) -> TranscriptPage:

@@ -6,17 +6,7 @@ from typing import Annotated, Any, Final
 from fastapi import APIRouter, Depends, Query
 from starlette.responses import Response
 
-from ingest_reader.api.asking import (
-    Day,
-    FromCorpus,
-    Limit,
-    Maybe,
-    Named,
-    Seconds,
-    Text,
-    known_only,
-    once_only,
-)
+from ingest_reader.api.asking import FromCorpus, Limit, Named, Text, VoicesLimit, known_only, once_only
 from ingest_reader.api.found import FoundAnswer
 from ingest_reader.api.values import (
     AppearanceValue,
@@ -26,13 +16,33 @@ from ingest_reader.api.values import (
     RecordingValue,
     RunValue,
     SpeakerValue,
+    VoiceValue,
 )
 from ingest_reader.corpus import Question, day_after
 from ingest_reader.doors import PROBLEM
 from ingest_reader.exports.document import document
 from ingest_reader.exports.formats import FORMATS, Format
+from ingest_reader.narrowing import (
+    Batch,
+    BatchOfAll,
+    Channel,
+    Cursor,
+    InRecording,
+    InState,
+    IsNamed,
+    Language,
+    Longest,
+    Name,
+    Seconds,
+    Shortest,
+    Since,
+    Speaker,
+    SpeaksIn,
+    Title,
+    Until,
+)
 from ingest_worker.store.reading.heard import SpeakersAsked
-from ingest_worker.store.reading.listed import RecordingsAsked, State
+from ingest_worker.store.reading.listed import RecordingsAsked
 from ingest_worker.store.reading.progress import RunsAsked
 from ingest_worker.store.reading.surroundings import AROUND_SECONDS
 from ingest_worker.store.search import Filters
@@ -66,21 +76,21 @@ def search(  # noqa: PLR0913, PLR0917  the parameters of a route are its paramet
     corpus: FromCorpus,
     q: Text,
     limit: Annotated[int, Query(ge=1, le=100)] = 10,
-    speaker: Maybe = None,
-    since: Day = None,
-    until: Day = None,
-    recording: Maybe = None,
-    channel: Maybe = None,
-    batch: Maybe = None,
-    language: Maybe = None,
-    shortest: Seconds | None = None,
-    longest: Seconds | None = None,
+    speaker: Speaker = None,
+    since: Since = None,
+    until: Until = None,
+    recording: InRecording = None,
+    channel: Channel = None,
+    batch: Batch = None,
+    language: Language = None,
+    shortest: Shortest = None,
+    longest: Longest = None,
     *,
     words: bool = False,
 ) -> FoundAnswer:
     """By meaning and by words at once, best first; nearly equal passages are folded (docs/search.md).
 
-    `shortest` and `longest` are seconds of the recording; `words` leaves meaning out.
+    `words` leaves meaning out.
     """
     filters = Filters(
         speaker, recording, channel, batch, language, since, day_after(until), shortest, longest
@@ -104,19 +114,19 @@ def passage(
 def recordings(  # noqa: PLR0913, PLR0917  the parameters of a route are its parameters
     corpus: FromCorpus,
     limit: Limit = 50,
-    cursor: Maybe = None,
-    speaker: Maybe = None,
-    since: Day = None,
-    until: Day = None,
-    channel: Maybe = None,
-    batch: Maybe = None,
-    language: Maybe = None,
-    shortest: Seconds | None = None,
-    longest: Seconds | None = None,
-    state: State | None = None,
-    title: Maybe = None,
+    cursor: Cursor = None,
+    speaker: SpeaksIn = None,
+    since: Since = None,
+    until: Until = None,
+    channel: Channel = None,
+    batch: BatchOfAll = None,
+    language: Language = None,
+    shortest: Shortest = None,
+    longest: Longest = None,
+    state: InState = None,
+    title: Title = None,
 ) -> ListOf[RecordingValue]:
-    """Those that fit every filter: `title` is a part of it, in any case; the others are those of a search."""
+    """Those that fit every filter."""
     filters = Filters(speaker, None, channel, batch, language, since, day_after(until), shortest, longest)
     rows, after = corpus.recordings(RecordingsAsked(limit, cursor, filters, state, title))
     return ListOf(items=tuple(RecordingValue.of(row) for row in rows), next=after)
@@ -147,11 +157,11 @@ def download(corpus: FromCorpus, form: Format, recording: Named) -> Response:
 def speakers(
     corpus: FromCorpus,
     limit: Limit = 50,
-    cursor: Maybe = None,
-    named: bool | None = None,  # noqa: FBT001  a parameter of a query is always named
-    name: Maybe = None,
+    cursor: Cursor = None,
+    named: IsNamed = None,
+    name: Name = None,
 ) -> ListOf[SpeakerValue]:
-    """Named ones and those nobody has named; `name` is a part of it, in any case."""
+    """Named ones and those nobody has named."""
     rows, after = corpus.speakers(SpeakersAsked(limit, cursor, named, name))
     return ListOf(items=tuple(SpeakerValue.of(row) for row in rows), next=after)
 
@@ -162,8 +172,15 @@ def speaker(corpus: FromCorpus, speaker: Named) -> ListOf[AppearanceValue]:
     return ListOf(items=tuple(AppearanceValue.of(row) for row in corpus.speaker(speaker)))
 
 
+@router.get("/voices", summary="Voices without a name, and whom each is most like")
+def voices(corpus: FromCorpus, limit: VoicesLimit = 50, cursor: Cursor = None) -> ListOf[VoiceValue]:
+    """Who speaks most first. Likeness names nobody: somebody listens, and `ingestctl voices name` does."""
+    found, after = corpus.voices(limit, cursor)
+    return ListOf(items=tuple(VoiceValue.of_voice(each) for each in found), next=after)
+
+
 @router.get("/batches", summary="Batches of which something is stored, the latest first")
-def batches(corpus: FromCorpus, limit: Limit = 50, cursor: Maybe = None) -> ListOf[BatchValue]:
+def batches(corpus: FromCorpus, limit: Limit = 50, cursor: Cursor = None) -> ListOf[BatchValue]:
     """How each went, in sums."""
     rows, after = corpus.batches(limit, cursor)
     return ListOf(items=tuple(BatchValue.of(row) for row in rows), next=after)
@@ -177,7 +194,11 @@ def batch(corpus: FromCorpus, batch: Named) -> BatchValue:
 
 @router.get("/runs", summary="Runs with their receipts, the latest first")
 def runs(
-    corpus: FromCorpus, limit: Limit = 50, cursor: Maybe = None, batch: Maybe = None, recording: Maybe = None
+    corpus: FromCorpus,
+    limit: Limit = 50,
+    cursor: Cursor = None,
+    batch: Batch = None,
+    recording: InRecording = None,
 ) -> ListOf[RunValue]:
     """Of one batch, of one recording, or all; superseded ones too."""
     rows, after = corpus.runs(RunsAsked(limit, batch, recording, cursor))

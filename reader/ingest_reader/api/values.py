@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict
 
 from ingest_contract.captions import TranscriptSource
 from ingest_contract.text import without_credentials
-from ingest_reader.corpus import link_of
+from ingest_reader.corpus import Voice, link_of
 from ingest_reader.exports.links import clock
 from ingest_worker.store.reading.heard import HeardIn, SpeakerSums
 from ingest_worker.store.reading.listed import ListedRecording
@@ -133,6 +133,37 @@ class SpeakerValue(Value):
             recordings=row.recordings,
             listen=link_of(row.url, row.start),
         )
+
+
+class MostLike(Value):
+    """The named speaker whose voice is nearest to one without a name."""
+
+    speaker: str
+    likeness: float
+    """Cosine of the two voices, where each speaks longest."""
+    threshold: float
+    """From which on a run would have given the name."""
+    enough: bool
+    """`likeness` reaches it. Nobody is named by it: listen to both."""
+
+
+class VoiceValue(SpeakerValue):
+    """A speaker without a name."""
+
+    most_like: MostLike | None
+    """null where no named voice can be compared with it."""
+
+    @classmethod
+    def of_voice(cls, voice: Voice) -> Self:
+        """From the store's."""
+        near = voice.nearest
+        most_like = near and MostLike(
+            speaker=near.nearest,
+            likeness=near.likeness,
+            threshold=near.threshold,
+            enough=near.likeness >= near.threshold,
+        )
+        return cls(**SpeakerValue.of(voice.sums).model_dump(), most_like=most_like)
 
 
 class AppearanceValue(Value):

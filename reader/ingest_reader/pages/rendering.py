@@ -13,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
 from ingest_contract.text import legible, without_credentials
+from ingest_reader.api.asking import parameters_of
 from ingest_reader.exports.links import clock, link_at
 
 SECTIONS: Final = (
@@ -54,14 +55,17 @@ def environment() -> Environment:
 def page(
     request: Request, template: str, values: Mapping[str, Any], headers: Mapping[str, str] | None = None
 ) -> HTMLResponse:
-    """A page."""
-    text = environment().get_template(template).render(**_place(request), **values)
+    """A page. Parameters of its address that it does not have are told on it, and stop nobody: what programs
+    for mail and chat add to a link (`utm_source`) is no mistake of whoever opens it."""
+    known, unknown = parameters_of(request)
+    parameters = {"known": known, "unknown": unknown}
+    text = environment().get_template(template).render(**_place(request), address=parameters, **values)
     return HTMLResponse(text, headers=headers)
 
 
 def error_page(request: Request, status: int, title: str, detail: str) -> str:
     """What people see when something went wrong."""
-    values = {"status": status, "title": title, "detail": detail}
+    values = {"status": status, "title": title, "detail": detail, "address": None}
     return environment().get_template("error.html").render(**_place(request), **values)
 
 

@@ -1,15 +1,28 @@
 """The pages. Functions are plain, so they run in threads."""
 
-from typing import Annotated, Final
+from typing import Final
 
 from fastapi import APIRouter, Depends, Request
 from fastapi.exceptions import RequestValidationError
-from pydantic import BeforeValidator
 from starlette.responses import HTMLResponse
 
-from ingest_reader.api.asking import FromCorpus, Maybe, Named, Seconds, once_only
+from ingest_reader.api.asking import FromCorpus, Named, once_only
+from ingest_reader.bounds import MOST_COMPARED_VOICES
 from ingest_reader.corpus import Corpus, Question
 from ingest_reader.exports.formats import SOURCE_WORDS, Format
+from ingest_reader.narrowing import (
+    Batch,
+    Channel,
+    Cursor,
+    InRecording,
+    InState,
+    Language,
+    Maybe,
+    Name,
+    Seconds,
+    Speaker,
+    Title,
+)
 from ingest_reader.pages import plots
 from ingest_reader.pages.asked import Asked, fault_in
 from ingest_reader.pages.left_out import reasons_of
@@ -28,9 +41,6 @@ HIT_PASSAGES: Final = 20
 PLOTTED_RUNS: Final = 2_000
 """The latest runs of a batch that its plots show."""
 
-ChosenState = Annotated[State | None, BeforeValidator(lambda text: text or None)]
-"""A form sends an empty one for all of them."""
-
 router = APIRouter(
     include_in_schema=False, default_response_class=HTMLResponse, dependencies=[Depends(once_only)]
 )
@@ -41,13 +51,13 @@ def search(  # noqa: PLR0913, PLR0917  the parameters of a page are its paramete
     request: Request,
     corpus: FromCorpus,
     q: Maybe = None,
-    speaker: Maybe = None,
+    speaker: Speaker = None,
     since: Maybe = None,
     until: Maybe = None,
-    recording: Maybe = None,
-    channel: Maybe = None,
-    batch: Maybe = None,
-    language: Maybe = None,
+    recording: InRecording = None,
+    channel: Channel = None,
+    batch: Batch = None,
+    language: Language = None,
 ) -> HTMLResponse:
     """Search; without a question, what there is."""
     asked = Asked.of(q, speaker, since, until, recording, channel, batch, language)
@@ -75,15 +85,13 @@ def search(  # noqa: PLR0913, PLR0917  the parameters of a page are its paramete
 def recordings(
     request: Request,
     corpus: FromCorpus,
-    cursor: Maybe = None,
-    title: Maybe = None,
-    channel: Maybe = None,
-    state: ChosenState = None,
+    cursor: Cursor = None,
+    title: Title = None,
+    channel: Channel = None,
+    state: InState = None,
 ) -> HTMLResponse:
     """All recordings, newest first."""
-    rows, after = corpus.recordings(
-        RecordingsAsked(ROWS, cursor, Filters(channel=channel or None), state or None, title or None)
-    )
+    rows, after = corpus.recordings(RecordingsAsked(ROWS, cursor, Filters(channel=channel), state, title))
     narrowed = {"title": title, "channel": channel, "state": state}
     following = after and more(request, "/recordings", cursor=after, **narrowed)
     values = {
@@ -128,9 +136,9 @@ def transcript(
 
 
 @router.get("/speakers")
-def speakers(request: Request, corpus: FromCorpus, cursor: Maybe = None, name: Maybe = None) -> HTMLResponse:
+def speakers(request: Request, corpus: FromCorpus, cursor: Cursor = None, name: Name = None) -> HTMLResponse:
     """Who speaks, how long, where."""
-    rows, after = corpus.speakers(SpeakersAsked(ROWS, cursor, part=name or None))
+    rows, after = corpus.speakers(SpeakersAsked(ROWS, cursor, part=name))
     following = after and more(request, "/speakers", cursor=after, name=name)
     longest = max((row.seconds for row in rows), default=0) or 1
     return page(
@@ -150,16 +158,15 @@ def speaker(request: Request, corpus: FromCorpus, speaker: Named) -> HTMLRespons
 
 
 @router.get("/voices")
-def voices(request: Request, corpus: FromCorpus, cursor: Maybe = None) -> HTMLResponse:
+def voices(request: Request, corpus: FromCorpus, cursor: Cursor = None) -> HTMLResponse:
     """Voices without a name, and the commands that name them: this page changes nothing."""
-    rows, after = corpus.speakers(SpeakersAsked(ROWS, cursor, named=False))
+    found, after = corpus.voices(MOST_COMPARED_VOICES, cursor)
     following = after and more(request, "/voices", cursor=after)
-    nearest = corpus.nearest([row.speaker for row in rows])
-    return page(request, "voices.html", {"rows": rows, "next": following, "nearest": nearest})
+    return page(request, "voices.html", {"voices": found, "next": following})
 
 
 @router.get("/batches")
-def batches(request: Request, corpus: FromCorpus, cursor: Maybe = None) -> HTMLResponse:
+def batches(request: Request, corpus: FromCorpus, cursor: Cursor = None) -> HTMLResponse:
     """How batches went."""
     rows, after = corpus.batches(ROWS, cursor)
     following = after and more(request, "/batches", cursor=after)
@@ -174,7 +181,7 @@ def batches(request: Request, corpus: FromCorpus, cursor: Maybe = None) -> HTMLR
 
 
 @router.get("/batches/{batch:path}")
-def batch(request: Request, corpus: FromCorpus, batch: Named, cursor: Maybe = None) -> HTMLResponse:
+def batch(request: Request, corpus: FromCorpus, batch: Named, cursor: Cursor = None) -> HTMLResponse:
     """One batch: its runs over time, RTF by length, where time went, coverage, what it left out and why."""
     sums = corpus.batch(batch)
     rows, after = corpus.runs(RunsAsked(ROWS, batch=batch, cursor=cursor))
