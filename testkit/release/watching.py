@@ -51,6 +51,8 @@ class Seen:
 
     most: int = 0
     """How many were running at a time, at most."""
+    processes: int = 0
+    """How many processes of theirs there were at a time, at most."""
     order: list[str] = field(default_factory=list)
     """Their Jobs, as they began."""
     waited: set[str] = field(default_factory=set)
@@ -68,6 +70,8 @@ class Seen:
         ]
         running = [pod for pod in workers if pod["status"]["phase"] == "Running"]
         self.most = max(self.most, len(running))
+        if running:
+            self.processes = max(self.processes, left_now().processes)
         self.order += [name for pod in running if (name := _job(pod)) not in self.order]
         for name in {
             _job(pod) for pod in workers if pod["status"]["phase"] in ("Succeeded", "Failed")

@@ -54,6 +54,7 @@ def test_a_batch_goes_from_the_chart_to_rows_in_postgres(here: Place) -> None:
     assert seen.most == 1, "more workers ran at once than the node has GPUs"
     assert seen.waited, "the scheduler let nobody wait"
     assert len(seen.order) >= len(EXPECTED)
+    assert seen.processes > 0, "no worker was seen, so that none is left says nothing"
     assert left_now().processes == 0, "a worker is still there"
     _told(here, status)
     _stored(here, status)
