@@ -48,18 +48,16 @@ class Speakers:
     overlaps: tuple[tuple[float, float], ...]
 
 
-def measured(name: str) -> Figures:
-    """One conversation, both ways."""
+def measured(name: str, way: str) -> Figures:
+    """One conversation, one way."""
     sound, turns = conversations.conversation(name)
-    said, seconds = transcript(sound), sound.size / audio.RATE
+    seconds = sound.size / audio.RATE
     figures: Figures = {
         "seconds": round(seconds),
         "overlapped": round(conversations.overlapped(turns), 1),
         "people": len({turn.speaker for turn in turns}),
     }
-    for way in WAYS:
-        figures[way] = scored(speakers(sound, way), said, turns, seconds)
-    return figures
+    return figures | scored(speakers(sound, way), transcript(sound), turns, seconds)
 
 
 def speakers(sound: audio.Samples, way: str) -> Speakers:
@@ -142,27 +140,34 @@ def rates(
 
 
 def table(rows: dict[str, Figures]) -> str:
-    """A line for each conversation, and the means of all."""
+    """A line for each conversation, ours before stock, and the means of those that both were asked."""
     head = "| conversation | two speak | found: ours, stock | DER ours, stock | DER with overlaps"
     lines = [
         head + " | time with the right person | words with the right person | cpWER |",
         "|---" * 8 + "|",
     ]
-    for name, row in rows.items():
-        found = f"{row['ours']['speakers']}, {row['stock']['speakers']}"
-        lines.append(f"| {name}, {row['seconds']} s | {row['overlapped']} s | {found} | {_both([row])} |")
-    return "\n".join([*lines, f"| mean of {len(rows)} | | | {_both(list(rows.values()))} |"])
+    names = [name for name in conversations.NAMES if f"{name}, ours" in rows]
+    for name in names:
+        pair = [rows.get(f"{name}, {way}", {}) for way in WAYS]
+        found = ", ".join(str(row.get("speakers", "-")) for row in pair)
+        about = f"{name}, {pair[0]['seconds']} s | {pair[0]['overlapped']} s"
+        lines.append(f"| {about} | {found} | {_cells([[row] for row in pair])} |")
+    both = [name for name in names if f"{name}, stock" in rows]
+    if both:
+        ways = [[rows[f"{name}, {way}"] for name in both] for way in WAYS]
+        lines.append(f"| mean of the {len(both)} by both | | | {_cells(ways)} |")
+    return "\n".join(lines)
 
 
-def _both(rows: Sequence[Figures]) -> str:
+def _cells(ways: Sequence[Sequence[Figures]]) -> str:
+    """The mean of each figure, ours and stock's; "-" where one is missing."""
     cells = []
     for figure in ("der", "der with overlaps", "time", "words", "cpwer"):
-        have = [row for row in rows if figure in row["ours"]]
-        means = (np.mean([row[way][figure] for row in have]) for way in WAYS)
-        cells.append(", ".join(f"{mean:.3f}" for mean in means) if have else "")
+        have = [[row[figure] for row in rows if figure in row] for rows in ways]
+        cells.append(", ".join(f"{np.mean(each):.3f}" if each else "-" for each in have))
     return " | ".join(cells)
 
 
 if __name__ == "__main__":
-    rows = {name: partial(measured, name) for name in conversations.NAMES}
+    rows = {f"{name}, {way}": partial(measured, name, way) for name in conversations.NAMES for way in WAYS}
     sys.exit(rows_main("counts", __doc__, rows, table))
