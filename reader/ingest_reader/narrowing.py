@@ -35,6 +35,7 @@ Maybe = Annotated[
 ]
 Seconds = Annotated[float, Field(ge=0, le=LATEST_SECONDS, allow_inf_nan=False)]
 """A moment or a length."""
+Moment = Annotated[Seconds | None, GIVEN]
 
 Speaker = Annotated[Maybe, Field(description="Only what this speaker says: a name, or `unknown #7`.")]
 SpeaksIn = Annotated[

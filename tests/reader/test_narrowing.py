@@ -9,7 +9,7 @@ from starlette.testclient import TestClient
 
 from ingest_reader.bounds import MOST_COMPARED_VOICES
 from ingest_worker.store.connect import connect
-from tests.reader.conftest import served
+from tests.reader.conftest import TALK, served
 from tests.reader.test_agents import asked, in_process, refused
 from tests.reader.test_pages import hits
 from tests.support.problems import problem
@@ -96,6 +96,7 @@ def test_a_filter_that_is_empty_is_not_given_to_pages(client: TestClient) -> Non
     blank = {name: value for name, value in BLANK.items() if name not in {"shortest", "longest"}}
     assert hits(client, {"q": "bees plain"} | blank) == hits(client, {"q": "bees plain"}) != []
     assert client.get("/recordings?title=&channel=&state=&cursor=").text.count('data-name="Title"') == 3
+    assert client.get(f"/recordings/{TALK}?at=&t=").text == client.get(f"/recordings/{TALK}").text
     assert client.get("/speakers?name=%20").text.count('data-name="Speaker"') == 2
 
 

@@ -18,8 +18,8 @@ from ingest_reader.narrowing import (
     InState,
     Language,
     Maybe,
+    Moment,
     Name,
-    Seconds,
     Speaker,
     Title,
 )
@@ -109,7 +109,7 @@ def transcript(
     request: Request,
     corpus: FromCorpus,
     recording: Named,
-    at: Seconds | None = None,
+    at: Moment = None,
     t: Maybe = None,
 ) -> HTMLResponse:
     """One recording: who says what when, and a player that follows. `at` and `t` open it at a moment."""
