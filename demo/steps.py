@@ -21,11 +21,17 @@ def home_folder() -> Path:
 
 
 def ingestctl(*arguments: str, home: Path, quiet: bool = False) -> subprocess.CompletedProcess[str]:
-    """Run the command as a person would, and show that."""
+    """Run the command as a person would, and show that. Ctrl-C reaches the command as well, and it is waited
+    for: it ends its Postgres first."""
     if not quiet:
         print(f"\n$ ingestctl {' '.join(arguments)}", flush=True)
     environment = os.environ | {"INGEST_HOME": str(home)}
     command = [sys.executable, "-m", "ingestctl", *arguments]
-    return subprocess.run(
-        command, env=environment, text=True, stdout=subprocess.PIPE if quiet else None, check=False
-    )
+    told = subprocess.PIPE if quiet else None
+    with subprocess.Popen(command, env=environment, text=True, stdout=told) as running:
+        try:
+            answer, _ = running.communicate()
+        except KeyboardInterrupt:
+            running.wait()
+            raise
+    return subprocess.CompletedProcess(command, running.returncode, answer)

@@ -127,6 +127,9 @@ def _entries(text: str) -> Iterator[PackEntry]:
     for line in text.split("\n")[:-1]:
         try:
             plain = stream.decompress(base64.b85decode(line), _PLAIN_BYTES)
-            yield PackEntry.from_object(json.loads(plain))
-        except (ValueError, zlib.error, ValidationError):
+            entry = PackEntry.from_object(json.loads(plain))
+        except ValidationError:
+            continue  # what this program does not know, as of a newer worker; the lines behind it are whole
+        except (ValueError, zlib.error):
             return
+        yield entry

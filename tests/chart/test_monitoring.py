@@ -58,9 +58,7 @@ def test_an_expression_names_series_and_labels_that_there_are(expression: str) -
         label
         for name in named
         for label in PAGE[re.sub(r"_(bucket|sum|count)$", "", name) if name not in PAGE else name][1]
-    } | {"le"}
-    if "$NAMESPACE" in expression:
-        labels |= {"namespace"}  # Prometheus' own: of the pod that was scraped
+    } | {"le", "namespace"}  # the second is Prometheus' own: of the pod that was scraped
     grouped = {
         label.strip() for group in re.findall(r"\bby \(([^)]*)\)", expression) for label in group.split(",")
     }
@@ -151,7 +149,7 @@ def test_an_alert_about_single_events_counts_what_a_new_process_counted_before_i
         return
     ((name, chosen, number, unit),) = set(counted)
     seconds = int(number) * {"m": 60, "h": 3_600, "d": 86_400}[unit]
-    young = f"({name}{chosen} and on (instance) (time() - process_start_time_seconds < {seconds}))"
+    young = f"({name}{chosen} and on (job, instance) (time() - process_start_time_seconds < {seconds}))"
     rise = f"increase({name}{chosen}[{number}{unit}])"
     assert f"({young} > {rise} or {rise})" in alert["expr"]
     exposed = Metrics().exposition().decode()

@@ -118,3 +118,21 @@ def test_what_is_behind_a_damaged_line_does_not_count() -> None:
     report = read_pack("".join(lines))
     assert report is not None
     assert (report.begun, sorted(report.ended)) == ({0}, [0])
+
+
+class _Newer(PackEntry):
+    """As a newer worker writes it."""
+
+    heard_by: str = ""
+
+
+def test_an_entry_that_only_a_newer_program_knows_takes_no_other_with_it() -> None:
+    writer = PackWriter(3)
+    lines = [writer.header]
+    for index, kind in enumerate((PackEntry, _Newer, PackEntry)):
+        lines.append(writer.begun(index))
+        given = {"heard_by": "another engine"} if kind is _Newer else {}
+        lines.append(writer.ended(kind(index=index, ended=True, code=0, receipt=a_receipt(), **given)))
+    report = read_pack("".join(lines))
+    assert report is not None
+    assert (sorted(report.begun), sorted(report.ended)) == ([0, 1, 2], [0, 2])

@@ -1,7 +1,7 @@
 """The command `ingestctl search`."""
 
 import re
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -162,7 +162,7 @@ def _day(text: str | None, option: str) -> date | None:
     if not (text := _given(text)):
         return None
     try:
-        return date.fromisoformat(text)
+        return datetime.strptime(text.strip(), "%Y-%m-%d").date()  # noqa: DTZ007  a day has no zone
     except ValueError as error:
         raise typer.BadParameter(f"{text!r} is no day such as 2025-01-31", param_hint=option) from error
 

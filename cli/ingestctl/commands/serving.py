@@ -88,8 +88,9 @@ def serve(  # noqa: PLR0913, PLR0917  the options of a command are its parameter
 def mcp(model_set: ModelSet = None, model: Model = None, dsn: Dsn = None, home: Home = None) -> None:
     """Answer an agent by the Model Context Protocol on standard input and output.
 
-    Tools: search, get_passage, transcript, list_recordings, list_speakers. Every answer cites title, speaker,
-    time and a link. It only reads. It ends when its client closes the input, and by SIGTERM or Ctrl-C.
+    Tools: search, get_passage, transcript, list_recordings, list_speakers, list_voices. Every answer cites
+    title, speaker, time and a link. It only reads. It ends when its client closes the input, and by SIGTERM
+    or Ctrl-C.
     """
     from ingest_reader.agents.server import agents_server
     from ingest_reader.agents.stdio import serve_stdio

@@ -71,6 +71,7 @@ def plain(text: str) -> str:
 
 def cues(words: Sequence[SpokenWord], layout: Layout) -> tuple[Cue, ...]:
     """Cues in order. `words` are in time order."""
+    words = tuple(words)  # a store's are made as they are asked for, and each is asked for several times
     spans = [part for run in _runs(words) for part in _readable(words, run, layout)]
     starts = [round(words[first].word.start * 1000) for first, _ in spans]
     made: list[Cue] = []

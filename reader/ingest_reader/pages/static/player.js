@@ -67,8 +67,8 @@
   function ofYouTube() {
     const load = document.getElementById("load"), refused = document.getElementById("refused");
     const silent = document.getElementById("silent"), again = document.getElementById("again");
-    const patience = 40; // greetings, a quarter of a second apart
-    let iframe = null, ready = false, wanted = null, first = Number(frame.dataset.at), greeting = 0;
+    const patience = 10_000; // milliseconds
+    let iframe = null, ready = false, wanted = null, first = Number(frame.dataset.at), greeting = 0, waiting = 0;
     let told = { time: 0, at: 0, rate: 1, playing: false }, counting = 0;
     const tell = (message) => iframe.contentWindow.postMessage(JSON.stringify({ ...message, id: 1, channel: "widget" }), youtube);
     const command = (func, ...args) => tell({ event: "command", func, args });
@@ -86,6 +86,7 @@
         ready = true;
         silent.hidden = true; // it may answer late
         clearInterval(greeting);
+        clearTimeout(waiting);
         if (wanted !== null) seek(wanted);
       }
       if (said?.event === "onError") refused.hidden = false; // its owner does not let it be embedded, or it is gone
@@ -102,6 +103,11 @@
     });
     /** Words are shorter than the time between two messages; as YouTube's own script, it counts on for a second. */
     const countOn = () => { if (told.playing) mark(told.time + Math.min(1, (performance.now() - told.at) / 1000) * told.rate); };
+    /** From the click, since a frame whose packets are dropped loads for minutes; anew once it has loaded. */
+    const wait = () => {
+      clearTimeout(waiting);
+      waiting = setTimeout(() => { clearInterval(greeting); silent.hidden = false; }, patience);
+    };
     const open = (seconds) => {
       const place = iframe ?? load, focused = document.activeElement === load || document.activeElement === again;
       clearInterval(greeting);
@@ -118,18 +124,16 @@
       told.time = seconds;
       address.searchParams.set("origin", location.origin);
       iframe.addEventListener("load", () => {
-        let left = patience;
-        const greet = () => {
-          if (left > 0) { left -= 1; tell({ event: "listening" }); return; }
-          clearInterval(greeting);
-          silent.hidden = false;
-        };
-        greet();
         clearInterval(greeting);
-        if (!ready) greeting = setInterval(greet, 250);
+        const greet = () => tell({ event: "listening" });
+        greet();
+        if (ready) return;
+        wait();
+        greeting = setInterval(greet, 250);
       });
       iframe.src = address.href;
       place.replaceWith(iframe);
+      if (!ready) wait();
       if (focused) iframe.focus();
       clearInterval(counting);
       counting = setInterval(countOn, 100);
