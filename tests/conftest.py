@@ -35,4 +35,5 @@ def pytest_cmdline_main() -> Iterator[None]:
 def _nothing_is_secret_yet(monkeypatch: pytest.MonkeyPatch) -> None:
     """A worker has one run in its process; tests have thousands, and what is secret in one is a word in
     another."""
-    monkeypatch.setattr(hiding, "_forms", {})
+    monkeypatch.setattr(hiding, "_given", {})
+    monkeypatch.setattr(hiding, "_learned", {})

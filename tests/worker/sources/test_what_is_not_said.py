@@ -18,7 +18,7 @@ from ingest_contract.selection import Order
 from ingest_contract.sites import SiteAccess
 from ingest_worker import hiding
 from ingest_worker.errors import StageError
-from ingest_worker.hiding import hidden, know
+from ingest_worker.hiding import hidden, know, learned
 from ingest_worker.logs import formatter
 from ingest_worker.sources.apart import FetcherApart, make_plan_apart
 from ingest_worker.sources.credentials import ambient, mounted
@@ -133,8 +133,8 @@ def broken(said: str) -> None:
     raise ValueError(said)
 
 
-def test_only_the_latest_of_thousands_of_cookies_are_remembered_and_short_words_never() -> None:
-    know(["short", "", None])
-    know(f"cookie number {number:06}" for number in range(20_000))
-    assert hidden("a short cookie number 019999") == "a short ***"
-    assert len(hiding._forms) < 5_000
+def test_of_thousands_of_cookies_the_latest_are_remembered_and_what_was_given_always() -> None:
+    know(["short", "", None, "bob:hunter2pw"])
+    learned(f"cookie number {number:06}" for number in range(20_000))
+    assert hidden("a short cookie number 019999 of bob:hunter2pw@proxy") == "a short *** of ***@proxy"
+    assert len(hiding._given) + len(hiding._learned) < 5_000

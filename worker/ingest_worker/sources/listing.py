@@ -16,7 +16,7 @@ from yt_dlp.networking.exceptions import HTTPError
 from yt_dlp.utils import DownloadCancelled
 
 from ingest_worker.errors import StageError
-from ingest_worker.hiding import know
+from ingest_worker.hiding import learned
 from ingest_worker.sources.budget import Budget
 
 _ALONE: Final = frozenset({"url", "url_transparent", "video"})
@@ -50,7 +50,7 @@ class Listing(YoutubeDL):  # type: ignore[misc] # yt-dlp has no types
         took = jar.set_cookie
 
         def take(cookie: Any) -> None:
-            know([cookie.value])
+            learned([cookie.value])
             took(cookie)
 
         jar.set_cookie = take
