@@ -178,6 +178,8 @@ def test_spoken_words_come_back_as_they_were_all_and_in_part(
 ) -> None:
     read = codec.decode_spoken(codec.encode_spoken(value))
     assert tuple(read) == value
+    assert (read == codec.decode_spoken(codec.encode_spoken(value)), read == read.moved([])) == (True, True)
+    assert (read == read.moved([(0, 1, 99)])) is (not value)
     assert read[part] == value[part]
     assert [read[i - len(value)] for i in range(len(value))] == list(value)
     with pytest.raises(IndexError):

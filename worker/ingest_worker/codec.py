@@ -200,6 +200,12 @@ class SpokenWords(Sequence[SpokenWord]):
     def __iter__(self) -> Iterator[SpokenWord]:
         return iter(self[:])
 
+    @override
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, SpokenWords) and tuple(self) == tuple(other)
+
+    __hash__ = None  # type: ignore[assignment]  # its columns are lists
+
     def moved(self, moves: Iterable[tuple[int, int, int | None]]) -> "SpokenWords":
         """The same, with others as the speakers of some: first word, the word behind the last, speaker."""
         speakers = list(self._speakers)

@@ -18,7 +18,7 @@ from urllib.parse import quote, quote_plus
 _TELLING_CHARACTERS: Final = 6
 """Characters: shorter parts are in every message (`true`, `8080`)."""
 
-_MOST_LEARNED: Final = 4_096
+_MOST_LEARNED_PARTS: Final = 4_096
 """Forms of what was learned that are remembered, the latest: a site that renews its cookies at every page of
 a plan sets thousands, and what is said quotes one of the last. What was given is never forgotten for them."""
 
@@ -38,7 +38,7 @@ def learned(secrets: Iterable[str | None]) -> None:
         for form in _forms_of(secret or ""):
             _learned.pop(form, None)  # the latest stands last
             _learned[form] = None
-            if len(_learned) > _MOST_LEARNED:
+            if len(_learned) > _MOST_LEARNED_PARTS:
                 _learned.pop(next(iter(_learned)), None)  # another thread may have been quicker
 
 
