@@ -234,6 +234,8 @@ class PlannedSource(ContractModel):
     """What a manifest says; title and date if it is one recording."""
     fault: ForeignLine = ""
     """Why a line of a list names no source; `url` is then what the line is called."""
+    of_line: bool | None = None
+    """Whether a line of a manifest names it: if nothing can be read there, it is left out by itself."""
     store: StoreSource | None = None
     """Which recordings of the store; `url` is then no address."""
 

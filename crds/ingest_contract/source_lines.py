@@ -17,6 +17,7 @@ from pydantic import BeforeValidator, Field, ValidationError
 from ingest_contract.base import ContractModel, Timestamp
 from ingest_contract.batch_sources import SourceUrl
 from ingest_contract.foreign import ForeignLine
+from ingest_contract.languages import code_of, first_part
 from ingest_contract.order import PlannedSource, SpeakerCount
 from ingest_contract.selection import Language
 from ingest_contract.text import said
@@ -34,7 +35,20 @@ def _moment(value: object) -> object:
         return value
     moment = datetime.fromisoformat(value.strip())  # a ValueError is the field's mistake
     aware = moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
-    return aware.astimezone(UTC).replace(tzinfo=None, microsecond=0).isoformat() + "Z"
+    try:
+        moment = aware.astimezone(UTC)
+    except OverflowError:  # its offset leads out of the calendar, and it is the field's mistake too
+        raise ValueError("not between the years 1 and 9999 in UTC") from None
+    return moment.replace(tzinfo=None, microsecond=0).isoformat() + "Z"
+
+
+def _language(value: object) -> object:
+    """The code of whatever tag names a language (`en-US`, `EN`, `eng`); none where it names none (`und`)."""
+    return code_of(value) if isinstance(value, str) and first_part(value) else value
+
+
+def _title(value: object) -> object:
+    return "" if value is None else value  # programs write null for what they do not know
 
 
 def _count(value: object) -> object:
@@ -45,8 +59,8 @@ class ManifestLine(ContractModel):
     """What a JSON line says."""
 
     url: SourceUrl
-    title: ForeignLine = ""
-    language: Language | None = None
+    title: Annotated[ForeignLine, BeforeValidator(_title)] = ""
+    language: Annotated[Language | None, BeforeValidator(_language)] = None
     speakers: Annotated[SpeakerCount | None, BeforeValidator(_count)] = None
     published_at: Annotated[Timestamp | None, BeforeValidator(_moment)] = Field(default=None)
 
@@ -82,6 +96,7 @@ def manifest_line(content: str, speakers: SpeakerCount, where: str) -> PlannedSo
         title=found.title,
         language=found.language,
         published_at=found.published_at,
+        of_line=True,
     )
 
 

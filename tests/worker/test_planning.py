@@ -147,6 +147,26 @@ def test_another_language_is_left_out_and_an_unknown_one_stays() -> None:
 
 
 @pytest.mark.parametrize(
+    ("wanted", "said", "taken"),
+    [
+        ("en", "eng", True),
+        ("eng", "en", True),
+        ("ger", "deu", True),
+        ("he", "iw", True),
+        ("in", "id", True),
+        ("en", "ger", False),
+        ("en", "zul", False),
+        *(("en", unknown, True) for unknown in ("und", "mul", "zxx", "mis")),
+    ],
+)
+def test_a_language_is_wanted_by_whichever_of_its_codes_either_side_writes(
+    wanted: str, said: str, *, taken: bool
+) -> None:
+    found = plan([video("a", language=said)], order(languages=(wanted,)), {})
+    assert names(found) == ("a" if taken else "")
+
+
+@pytest.mark.parametrize(
     ("exclude", "kept"),
     [
         ((), "video unknown short stream"),

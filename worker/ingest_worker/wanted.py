@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable, Sequence
 from fnmatch import translate
 
+from ingest_contract.languages import code_of
 from ingest_contract.plan_document import SkipReason
 from ingest_contract.selection import Exclude, Select
 
@@ -36,8 +37,9 @@ def _matching(patterns: Sequence[str]) -> Callable[[str], bool]:
 
 
 def by_language(select: Select, language: str | None) -> Unwanted:
-    """Another language than those that are named."""
-    if not select.languages or language is None or language in select.languages:
+    """Another language than those that are named, whichever of its codes either side writes."""
+    code = code_of(language or "")
+    if not select.languages or code is None or code in set(map(code_of, select.languages)):
         return None
     return SkipReason.LANGUAGE_UNWANTED, language
 

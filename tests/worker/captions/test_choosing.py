@@ -35,6 +35,7 @@ def taken(said: dict[str, Any], *, automatic: bool = False, spoken: str | None =
         ("en-US en-GB", "en-GB.vtt"),
         ("en_US", "en_US.vtt"),
         ("en-j3PyPqV-e1s", "en-j3PyPqV-e1s.vtt"),
+        ("de eng", "eng.vtt"),
         ("de fr", "OtherLanguage"),
         ("english", "NotOffered"),
         ("live_chat", "NotOffered"),

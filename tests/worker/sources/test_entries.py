@@ -239,6 +239,12 @@ def test_lengths_are_whole_seconds_or_unknown(duration: object, seconds: int | N
             "en",
         ),
         ({"language": "original"}, None),
+        ({"language": "eng"}, "en"),
+        ({"language": "iw-IL"}, "he"),
+        *(({"language": unknown}, None) for unknown in ("und", "mul", "zxx", "mis", "qaa")),
+        ({"language": "und", "formats": [{"language": "ger"}]}, "de"),
+        ({"formats": [{"language": "deu"}, {"language": "ger"}, {"language": "de-AT"}]}, "de"),
+        ({"formats": [{"language": "und"}, {"language": "en"}]}, None),
         ({}, None),
     ],
 )

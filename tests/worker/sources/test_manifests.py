@@ -5,12 +5,14 @@ from pathlib import Path
 
 import pytest
 
+from ingest_contract.failures import Reason
 from ingest_contract.order import PlannedSource, SpeakerCount
 from ingest_contract.plan_document import PlanDocument, SkipReason
 from ingest_contract.secret_addresses import secret_address
 from ingest_contract.selection import Order
 from ingest_contract.source_lines import manifest_line
 from ingest_operator.core.source_lists import parse_source_list
+from ingest_worker.errors import StageError
 from testkit.media.site import Site
 from tests.worker.sources.planner import Planner, titles
 
@@ -88,6 +90,8 @@ def test_a_language_is_of_every_recording_of_a_list_and_a_title_of_one_alone(
         ('{"title": "a"}', "url: "),
         ('{"url": "https://a/b", "language": "German"}', "language: "),
         ('{"url": "https://a/b", "publishedAt": "yesterday"}', "publishedAt: "),
+        ('{"url": "https://a/b", "publishedAt": "0001-01-01T00:00:00+14:00"}', "publishedAt: "),
+        ('{"url": "https://a/b", "publishedAt": "9999-12-31T23:59:59-01:00"}', "publishedAt: "),
         ('{"url": "https://a/b", "speakers": {"min": 3, "max": 1}}', "speakers: "),
         ('{"url": "https://a/b", "speakers": true}', "speakers: "),
         ("{" * 100_000, "not a JSON object"),
@@ -103,3 +107,72 @@ def test_a_manifest_in_a_manifest_is_not_followed(site: Site, planner: Planner) 
     inner = site.put("/inner.jsonl", json.dumps({"url": site.url("/a.mp3")}))
     found = planner.plan(site.put("/outer.jsonl", json.dumps({"url": inner})), order=Order.SOURCE)
     assert found.skipped[0].detail == "outer.jsonl, line 1: a manifest names no other"
+
+
+@pytest.mark.parametrize(
+    ("written", "title", "language"),
+    [
+        ({"title": None}, "", None),
+        ({"language": "en-US"}, "", "en"),
+        ({"language": "EN", "title": "A"}, "A", "en"),
+        ({"language": "pt_BR"}, "", "pt"),
+        ({"language": "ger"}, "", "de"),
+        ({"language": "und"}, "", None),
+        ({"language": None}, "", None),
+    ],
+)
+def test_no_title_and_every_tag_of_a_language_are_understood(
+    written: dict[str, str | None], title: str, language: str | None
+) -> None:
+    found = manifest_line(json.dumps({"url": "https://a/b.mp3", **written}), SpeakerCount(), "x")
+    assert (found.fault, found.url, found.title, found.language) == ("", "https://a/b.mp3", title, language)
+
+
+BAD_LINES: dict[str, tuple[str, str]] = {
+    "gone": ("/gone", "/gone: "),
+    "no media": ("/page.html", "/page.html: "),
+    "a file": ("file:///etc/hostname", "outside what the profile allows"),
+}
+
+
+@pytest.mark.parametrize("kind", ["address", "secret", "config map"])
+@pytest.mark.parametrize("bad", BAD_LINES)
+def test_a_line_at_which_nothing_can_be_read_is_left_out_with_its_reason(
+    bad: str, kind: str, site: Site, planner: Planner, tmp_path: Path
+) -> None:
+    site.put("/gone", status=404)
+    site.put("/page.html", "<html><body>Hello</body></html>")
+    target, says = BAD_LINES[bad]
+    url = target if target.startswith("file:") else site.url(target)
+    text = "\n".join(json.dumps({"url": each}) for each in (site.url("/a.mp3"), url, site.url("/b.mp3")))
+    found = planner.plan(*listed_in(kind, text, site, tmp_path), order=Order.SOURCE)
+    assert len(found.items) == 2
+    if kind == "secret":  # which holds no files, and whose addresses no message quotes
+        wanted = SkipReason.ADDRESS_INVALID if bad == "a file" else SkipReason.UNREADABLE
+        assert found.skip_counts == {wanted: 1}
+        assert found.skipped[0].title.startswith("line 2 of ")
+        assert target not in found.to_json()
+    else:
+        assert found.skip_counts == {SkipReason.UNREADABLE: 1}
+        assert says in found.skipped[0].detail
+
+
+@pytest.mark.parametrize("kind", ["address", "secret", "config map"])
+@pytest.mark.parametrize(("status", "reason"), [(500, Reason.DOWNLOAD_FAILED), (429, Reason.RATE_LIMITED)])
+def test_a_line_whose_site_is_in_trouble_fails_the_plan_which_is_made_again(
+    status: int, reason: Reason, kind: str, site: Site, planner: Planner, tmp_path: Path
+) -> None:
+    text = "\n".join(json.dumps({"url": each}) for each in (site.url("/a.mp3"), site.url("/list")))
+    site.put("/list", status=status)
+    with pytest.raises(StageError) as caught:
+        planner.plan(*listed_in(kind, text, site, tmp_path))
+    assert caught.value.reason is reason
+
+
+def listed_in(kind: str, text: str, site: Site, folder: Path) -> list[PlannedSource | str]:
+    if kind == "address":
+        return [site.put("/list.jsonl", text)]
+    if kind == "config map":
+        return [*parse_source_list(text, SpeakerCount(), "list.jsonl of backlog")]
+    (folder / "list.jsonl").write_text(text, encoding="utf-8")
+    return [secret_address(str(folder / "list.jsonl"))]

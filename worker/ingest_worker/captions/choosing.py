@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from ingest_contract.captions import CaptionsProblem, CaptionsWish
+from ingest_contract.languages import code_of
 from ingest_worker.captions.values import NoCaptions
 
 FORMATS: Final = ("vtt", "srt")
@@ -49,7 +50,7 @@ def chosen(info: Mapping[str, Any], wish: CaptionsWish, spoken: str | None) -> T
     said = wish.language or spoken or (next(iter(originals)) if len(originals) == 1 else None)
     if said is None:
         return NoCaptions(CaptionsProblem.LANGUAGE_UNKNOWN, f"there are captions in {_named(written)}")
-    heard = automatic if not originals or said in originals else {}
+    heard = automatic if not originals or code_of(said) in map(code_of, originals) else {}
     mine, theirs = in_language(written, said), in_language(heard, said)
     if mine is None and theirs is None:
         return NoCaptions(CaptionsProblem.OTHER_LANGUAGE, f"{said} is spoken; there are {_named(written)}")
@@ -70,7 +71,7 @@ def language_of(tag: str) -> str | None:
 
 def in_language(tags: Iterable[str], language: str) -> str | None:
     """The tag of a language that says least beside it: `en` before `en-orig` before `en-GB`."""
-    fitting = [tag for tag in tags if language_of(tag) == language]
+    fitting = [tag for tag in tags if language_of(tag) and code_of(tag) == code_of(language)]
     return min(fitting, key=lambda tag: (tag != language, not tag.endswith(_ORIGINAL), tag), default=None)
 
 

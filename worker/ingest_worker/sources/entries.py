@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 from yt_dlp.utils import unsmuggle_url
 
+from ingest_contract.languages import code_of
 from ingest_contract.order import PlannedSource
 from ingest_contract.text import legible
 from ingest_worker.planning import Candidate, Liveness
@@ -99,8 +100,8 @@ def _short(info: Mapping[str, Any], address: str) -> bool:
 
 
 def language_of(info: Mapping[str, Any]) -> str | None:
-    """The language of a recording, or the one of its formats with sound: the first part of an IETF tag such
-    as `en-US`. Of several, as of a dubbed recording, the one that yt-dlp prefers, which is the original's
+    """The language of a recording, or the one of its formats with sound: the code of an IETF tag such as
+    `en-US`. Of several, as of a dubbed recording, the one that yt-dlp prefers, which is the original's
     (`language_preference`); None if it prefers none."""
     formats = info.get("formats")
     heard = [
@@ -110,10 +111,8 @@ def language_of(info: Mapping[str, Any]) -> str | None:
     ]
     best = max(map(_preference, heard), default=0)
     said = [each["language"] for each in heard if _preference(each) == best]
-    tags = [info["language"]] if info.get("language") else said
-    codes = {str(tag).lower().replace("_", "-").partition("-")[0] for tag in tags}
-    code = codes.pop() if len(codes) == 1 else ""
-    return code if code.isascii() and code.isalpha() and len(code) in (2, 3) else None
+    codes = {code_of(str(tag)) for tag in said}  # an unknown one among others may be any
+    return code_of(str(info.get("language") or "")) or (codes.pop() if len(codes) == 1 else None)
 
 
 def _preference(form: Mapping[str, Any]) -> int:

@@ -7,7 +7,9 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePath
 
+from ingest_contract.failures import Kind
 from ingest_contract.text import legible
+from ingest_worker.errors import StageError
 from ingest_worker.planning import Candidate
 from ingest_worker.sources.addresses import id_of_nothing
 
@@ -31,3 +33,11 @@ def unreadable_files(paths: Mapping[Path, str]) -> Iterator[Candidate]:
 def unusable(address: str, title: str, fault: str) -> Candidate:
     """A placeholder for an entry that cannot be fetched, so that the plan counts and names it."""
     return Candidate(id_of_nothing(address), "", title, fault=fault)
+
+
+def unread_line(address: str, title: str, error: StageError) -> Candidate:
+    """A placeholder for a line of a manifest at which nothing can be read, so that the plan counts and names
+    it. Raises the error if it is not about this line alone: a network or a site that fails takes all."""
+    if error.failure.kind is not Kind.INPUT:
+        raise error
+    return Candidate(id_of_nothing(address), "", title, unreadable=str(error))

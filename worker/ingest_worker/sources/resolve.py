@@ -2,7 +2,8 @@
 
 A recording whose address does not answer is still a recording: it becomes a candidate and fails in its own
 run, where it is counted and reported, and no other fails with it. A list that cannot be read fails the plan,
-because it is unknown what is missing.
+because it is unknown what is missing; one that a line of a manifest names is left out with its reason, if the
+fault is its own.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -34,7 +35,7 @@ from ingest_worker.sources.entries import address_of, candidate_of, title_of
 from ingest_worker.sources.feed_pages import FeedReader
 from ingest_worker.sources.guard import Policy
 from ingest_worker.sources.manifests import bytes_of, is_manifest, listed, named, with_facts
-from ingest_worker.sources.placeholders import unread_files, unreadable_files, unusable
+from ingest_worker.sources.placeholders import unread_files, unread_line, unreadable_files, unusable
 from ingest_worker.sources.secret_lists import Line, hidden, is_secret, lines_of, unquoted
 from ingest_worker.sources.sites import Sites
 from ingest_worker.sources.ytdlp import GENERIC, MOST_ENTRIES, Extractor, Info, SiteSession
@@ -93,7 +94,12 @@ class Resolver:
         elif is_secret(source.url):
             yield from self._secret(source)
         else:
-            yield from with_facts(source, self._found_at(source))
+            try:
+                yield from with_facts(source, self._found_at(source))
+            except StageError as error:
+                if not source.of_line or isinstance(error, NotAnAddressError):
+                    raise
+                yield unread_line(source.url, source.title or shown(source.url), error)
 
     def _found_at(self, source: PlannedSource) -> Iterator[Candidate]:
         try:
@@ -152,6 +158,10 @@ class Resolver:
                         yield self._referred(candidate, line)
             except NotAnAddressError as error:
                 yield unusable(line.reference, line.name, str(error))
+            except StageError as error:
+                if line.facts is None:
+                    raise
+                yield unread_line(line.reference, line.name, error)
 
     def _referred(self, candidate: Candidate, line: Line) -> Candidate:
         """A recording that no address shows;
