@@ -8,6 +8,7 @@ from ingest_contract.failures import Reason
 from ingest_contract.plan_document import SkipReason
 from ingest_contract.selection import Order
 from ingest_worker.sources.addresses import id_of_url
+from ingest_worker.sources.feeds import read_page
 from testkit.media.site import Answer, Site
 from tests.worker.sources.planner import Planner, titles
 
@@ -26,7 +27,7 @@ def item(site: Site, number: int, *, guid: str = "", address: str = "", extra: s
 def page(site: Site, number: int, *items: str, following: str = "", rel: str = "prev-archive") -> str:
     link = f"<link {ATOM} rel='{rel}' href={quoteattr(following)}/>" if following else ""
     channel = f"<channel><title>A show</title>{link}{''.join(items)}</channel>"
-    spaces = 'xmlns:itunes="http://www.itunes.com/dtds/podcast-1.0.dtd"'
+    spaces = 'xmlns:itunes="http://www.itunes.com/dtds/podcast-1.0.dtd" xmlns:media="http://search.yahoo.com/mrss/"'
     return site.put(f"/page-{number}", f"<?xml version='1.0'?><rss version='2.0' {spaces}>{channel}</rss>")
 
 
@@ -109,3 +110,79 @@ def test_an_episode_with_a_signed_address_is_known_again_when_the_signature_is_a
 def test_episodes_that_share_an_id_of_their_feed_are_each_planned(site: Site, planner: Planner) -> None:
     shared = [item(site, number, guid="same") for number in (1, 2, 3)]
     assert len(planner.plan(page(site, 1, *shared), order=Order.SOURCE).items) == 3
+
+
+def entry_with(attached: str, link: str = "/talk") -> str:
+    page_of_it = f"<link>{link}</link>" if link else ""
+    return f"<item><title>A talk</title><guid isPermaLink='false'>t</guid>{attached}{page_of_it}</item>"
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("/1.mp3", "http://feeds.example/1.mp3"),
+        ("media/2.mp3", "http://feeds.example/shows/media/2.mp3"),
+        ("//cdn.example/3.mp3", "http://cdn.example/3.mp3"),
+        ("https://cdn.example/4.mp3", "https://cdn.example/4.mp3"),
+    ],
+)
+@pytest.mark.parametrize("as_link", [False, True])
+def test_relative_addresses_of_a_feed_are_relative_to_the_feed(
+    written: str, meant: str, *, as_link: bool, site: Site
+) -> None:
+    entry = entry_with("" if as_link else f"<enclosure url='{written}' type='audio/mpeg'/>", written)
+    page(site, 1, entry)
+    (found,) = read_page(site.answer("/page-1").body, "http://feeds.example/shows/a.xml?page=2").entries
+    assert (found["url"], found["guid"]) == (meant, "t"), "what it is known by stays the same"
+
+
+def test_a_relative_enclosure_is_planned(site: Site, planner: Planner) -> None:
+    found = planner.plan(page(site, 1, item(site, 1, address="/e1.mp3")), order=Order.SOURCE)
+    assert [each.url for each in found.items] == [site.url("/e1.mp3")]
+    assert found.skip_counts == {}
+
+
+def test_an_id_that_is_no_address_becomes_none(site: Site) -> None:
+    page(site, 1, "<item><title>Without a page</title><guid>talk-17</guid></item>")
+    (found,) = read_page(site.answer("/page-1").body, "http://feeds.example/shows").entries
+    assert found["url"] == "talk-17"
+
+
+@pytest.mark.parametrize(
+    "attached",
+    [
+        "<media:content url='/cover.png' medium='image'/>",
+        "<media:content url='/cover' medium='image'/>",
+        "<enclosure url='/cover' type='image/jpeg'/>",
+        "<enclosure url='/slides' type='Application/PDF'/>",
+        "<enclosure url='/words' type='text/plain'/>",
+        "<media:content url='/slides' medium='document'/>",
+        "<enclosure url='/cover.JPG?size=9'/>",
+        "<enclosure url='/slides.pdf' type='application/octet-stream'/>",
+    ],
+)
+def test_an_image_or_a_text_is_no_recording_and_the_page_of_its_entry_is_planned(
+    attached: str, site: Site
+) -> None:
+    for link, meant in (("/talk", "http://feeds.example/talk"), ("", None)):
+        page(site, 1, entry_with(attached, link))
+        found = read_page(site.answer("/page-1").body, "http://feeds.example/").entries
+        assert [each["url"] for each in found] == ([meant] if meant else [])
+
+
+@pytest.mark.parametrize(
+    "attached",
+    [
+        "<media:content url='/cover.png' medium='image'/><media:content url='/hear' medium='audio'/>",
+        "<enclosure url='/cover.png'/><media:content url='/hear' medium='video'/>",
+        "<enclosure url='/cover.png' type='image/png'/><enclosure url='/hear' type='application/x-any'/>",
+        "<enclosure url='/any' type='application/x-any'/><enclosure url='/hear' type='Audio/MPEG'/>",
+        "<enclosure url='/hear' type='text/html'/>",
+    ],
+)
+def test_what_can_be_heard_is_planned_before_what_may_be_and_before_the_page(
+    attached: str, site: Site
+) -> None:
+    page(site, 1, entry_with(attached))
+    (found,) = read_page(site.answer("/page-1").body, "http://feeds.example/").entries
+    assert found["url"] == "http://feeds.example/hear"

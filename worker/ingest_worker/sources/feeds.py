@@ -10,8 +10,8 @@ from calendar import timegm
 from collections.abc import Mapping
 from dataclasses import dataclass
 from io import BytesIO
-from typing import Any, Final
-from urllib.parse import urljoin
+from typing import Any, Final, Literal
+from urllib.parse import urljoin, urlsplit
 
 import feedparser
 from yt_dlp.utils import parse_duration
@@ -19,10 +19,20 @@ from yt_dlp.utils import parse_duration
 from ingest_contract.failures import Reason
 from ingest_contract.text import legible
 from ingest_worker.errors import StageError
+from ingest_worker.formats import ending_of
 from ingest_worker.sources.addresses import is_media_address
 
 MOST_PAGES: Final = 500
 """Pages of one feed; archives of a month each reach back forty years."""
+
+_HEARD: Final = ("audio", "video")
+_NOT_HEARD: Final = ("image", "text/", "document", "executable", "application/pdf", "application/epub")
+"""How types (RFC 6838) and mediums (Media RSS) begin."""
+_IMAGES: Final = frozenset(
+    {"avif", "bmp", "gif", "heic", "ico", "jpeg", "jpg", "png", "svg", "tif", "tiff", "webp"}
+)
+_TEXTS: Final = frozenset({"doc", "docx", "epub", "htm", "html", "md", "pdf", "rtf", "srt", "txt", "vtt"})
+"""File extensions."""
 
 _ROOT: Final = re.compile(rb"<(?:[\w-]+:)?(?:rss|feed|RDF)[\s>]", re.IGNORECASE)
 _PAGE: Final = re.compile(rb"<(?:!doctype\s+)?html", re.IGNORECASE)
@@ -66,7 +76,7 @@ def read_page(content: bytes, address: str) -> FeedPage:
     guids = [str(entry.get("id") or "") for entry in found.entries]
     shared = {guid for guid in guids if guids.count(guid) > 1} if len(set(guids)) < len(guids) else set()
     entries = [
-        _described(entry, title, "" if guid in shared else guid)
+        _described(entry, _media_of(entry, address), title, "" if guid in shared else guid)
         for entry, guid in zip(found.entries, guids, strict=True)
     ]
     return FeedPage(title, [each for each in entries if each["url"]], _following(found, address), broken)
@@ -81,11 +91,11 @@ def _broken(found: Any) -> str:
     return f"the feed is no XML from line {line} on: what is behind may be missing"
 
 
-def _described(entry: Any, channel: str, guid: str) -> dict[str, Any]:
+def _described(entry: Any, url: str, channel: str, guid: str) -> dict[str, Any]:
     published = entry.get("published_parsed")
     return {
         "_type": "url",
-        "url": _media_of(entry),
+        "url": url,
         "title": entry.get("title"),
         "duration": parse_duration(str(entry.get("itunes_duration") or "")),
         "timestamp": timegm(published) if published else None,
@@ -94,19 +104,52 @@ def _described(entry: Any, channel: str, guid: str) -> dict[str, Any]:
     }
 
 
-def _media_of(entry: Any) -> str:
-    """The address of the entry's media, otherwise of its page; empty for an entry with neither."""
+def _media_of(entry: Any, address: str) -> str:
+    """The address of the entry's media, otherwise of its page; empty for an entry with neither. Addresses may
+    be relative to the feed's."""
     files = [*entry.get("enclosures", ()), *entry.get("media_content", ())]
-    named = [(str(each.get("href") or each.get("url") or ""), str(each.get("type") or "")) for each in files]
-    heard = [href for href, kind in named if kind.startswith(("audio/", "video/")) or is_media_address(href)]
-    others = [href for href, _ in named if href]
-    return str((heard or others or [entry.get("link") or ""])[0])
+    named = [(href, _is_media(each, href)) for each in files if (href := _href_of(each))]
+    heard = [href for href, is_media in named if is_media]
+    unsure = [href for href, is_media in named if is_media is None]
+    if heard or unsure:
+        return _joined(address, (heard or unsure)[0])
+    link = str(entry.get("link") or "")
+    only_id = entry.get("guidislink") and link == entry.get("id")
+    # an id that is no address would become the address of a page that nobody has
+    return link if only_id else _joined(address, link)
+
+
+def _href_of(file: Any) -> str:
+    return str(file.get("href") or file.get("url") or "").strip()
+
+
+def _is_media(file: Any, href: str) -> bool | None:
+    """Whether an attachment can be heard: by what the feed says of it, then by its file extension. None if
+    nothing tells."""
+    kind = str(file.get("type") or "").strip().lower()
+    # feedparser gives this type to links of Atom that have none
+    for said in ("" if kind == "text/html" else kind, str(file.get("medium") or "").strip().lower()):
+        if said.startswith(_HEARD):
+            return True
+        if said.startswith(_NOT_HEARD):
+            return False
+    return True if is_media_address(href) else _names_no_media(href)
+
+
+def _names_no_media(href: str) -> Literal[False] | None:
+    try:
+        return False if ending_of(urlsplit(href).path) in _IMAGES | _TEXTS else None
+    except ValueError:
+        return None  # it is no address, and is told as such
+
+
+def _joined(address: str, href: str) -> str:
+    try:
+        return urljoin(address, href) if href else ""
+    except ValueError:
+        return href  # it is no address, and is told as such
 
 
 def _following(found: Any, address: str) -> str | None:
     links = {str(each.get("rel")): str(each.get("href") or "") for each in found.feed.get("links", ())}
-    following = links.get("prev-archive") or links.get("next")
-    try:
-        return urljoin(address, following) if following else None
-    except ValueError:
-        return following  # it is no address, and is told as such
+    return _joined(address, links.get("prev-archive") or links.get("next") or "") or None
