@@ -65,7 +65,7 @@ class Proxy:
                 self._socks(connection, host, port)
             else:
                 self._connect(connection, host, port)
-        except (IndexError, ValueError, EOFError) as error:
+        except (LookupError, ValueError, EOFError) as error:
             raise ProxyError("the proxy says what no proxy says") from error
 
     def _connect(self, connection: socket.socket, host: str, port: int) -> None:
@@ -104,12 +104,13 @@ class Proxy:
             bytes((_SOCKS_VERSION, 1, 0)) + kind + socket.inet_pton(family, host) + port.to_bytes(2, "big")
         )
         _, answer, _, bound = _exactly(connection, 4)
-        length = {1: 4, 3: 0, 4: 16}[bound] or _exactly(connection, 1)[0]
-        _exactly(connection, length + 2)
         if answer == _NOT_ALLOWED_KEY:
             raise ProxyError("the proxy refuses this connection")
         if answer:
             raise ConnectionRefusedError(f"the proxy does not reach {host} (SOCKS {answer})")
+        # only behind a refusal may there be no address: some proxies say type 0 then
+        length = {1: 4, 3: 0, 4: 16}[bound] or _exactly(connection, 1)[0]
+        _exactly(connection, length + 2)
 
 
 def _exactly(connection: socket.socket, count: int) -> bytes:
