@@ -38,8 +38,9 @@ def _matching(patterns: Sequence[str]) -> Callable[[str], bool]:
 
 def by_language(select: Select, language: str | None) -> Unwanted:
     """Another language than those that are named, whichever of its codes either side writes."""
-    code = code_of(language or "")
-    if not select.languages or code is None or code in set(map(code_of, select.languages)):
+    if not select.languages or not language or (code := code_of(language)) is None:
+        return None
+    if code in set(map(code_of, select.languages)):
         return None
     return SkipReason.LANGUAGE_UNWANTED, language
 

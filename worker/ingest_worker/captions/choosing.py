@@ -50,7 +50,9 @@ def chosen(info: Mapping[str, Any], wish: CaptionsWish, spoken: str | None) -> T
     said = wish.language or spoken or (next(iter(originals)) if len(originals) == 1 else None)
     if said is None:
         return NoCaptions(CaptionsProblem.LANGUAGE_UNKNOWN, f"there are captions in {_named(written)}")
-    heard = automatic if not originals or code_of(said) in map(code_of, originals) else {}
+    heard = (
+        automatic if not originals or code_of(said) in {code_of(each) for each in originals if each} else {}
+    )
     mine, theirs = in_language(written, said), in_language(heard, said)
     if mine is None and theirs is None:
         return NoCaptions(CaptionsProblem.OTHER_LANGUAGE, f"{said} is spoken; there are {_named(written)}")
