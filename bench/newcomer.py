@@ -34,7 +34,7 @@ STEPS: Final = {
 """What stands at the start of the line that ends a step."""
 PORT: Final = 8_319
 HEARD_SECONDS: Final = 0.5
-LONGEST_WAIT_MS: Final = 120_000
+LONGEST_WAIT_SECONDS: Final = 120
 
 
 def new_user() -> Figures:
@@ -96,7 +96,12 @@ def _heard(page: Page) -> str:
     page.locator(".passage.here a.time").click()
     start = float(page.locator(".passage.here a.time").get_attribute("data-t") or 0)
     player = "document.querySelector('#player video, #player audio')"
-    page.wait_for_function(f"{player}.currentTime > {start + HEARD_SECONDS}", timeout=LONGEST_WAIT_MS)
+    until = time.monotonic() + LONGEST_WAIT_SECONDS
+    # Asked from outside: the page's policy lets nothing in it evaluate text.
+    while not page.evaluate(f"{player}.currentTime > {start + HEARD_SECONDS}"):
+        if time.monotonic() > until:
+            sys.exit("the passage does not play")
+        page.wait_for_timeout(100)
     return page.title()
 
 
