@@ -49,7 +49,7 @@ _CODE: Final = re.compile(r"[a-z]{2,3}")
 
 def first_part(tag: str) -> str | None:
     """The code that a tag begins with, as it is written, in lower case; None if it begins with none."""
-    code = re.split("[-_.]", tag.strip().lower(), maxsplit=1)[0]
+    code = re.split("[-_.]", tag.lower(), maxsplit=1)[0]
     return code if _CODE.fullmatch(code) else None
 
 

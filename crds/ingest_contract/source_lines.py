@@ -44,7 +44,10 @@ def _moment(value: object) -> object:
 
 def _language(value: object) -> object:
     """The code of whatever tag names a language (`en-US`, `EN`, `eng`); none where it names none (`und`)."""
-    return code_of(value) if isinstance(value, str) and first_part(value) else value
+    if not isinstance(value, str):
+        return value
+    tag = value.strip()
+    return code_of(tag) if first_part(tag) else value
 
 
 def _title(value: object) -> object:

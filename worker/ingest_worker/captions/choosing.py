@@ -5,13 +5,12 @@ A site's automatic captions in another language than the spoken one are translat
 hundred of those. YouTube marks the original: `en-orig`.
 """
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from ingest_contract.captions import CaptionsProblem, CaptionsWish
-from ingest_contract.languages import code_of
+from ingest_contract.languages import code_of, first_part
 from ingest_worker.captions.values import NoCaptions
 
 FORMATS: Final = ("vtt", "srt")
@@ -21,7 +20,6 @@ Tracks = Mapping[str, Sequence[Mapping[str, Any]]]
 """Language tag to the same captions in several formats (yt-dlp's `subtitles` and `automatic_captions`)."""
 
 _ORIGINAL: Final = "-orig"
-_LANGUAGE: Final = re.compile(r"[a-z]{2,3}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +44,7 @@ def chosen(info: Mapping[str, Any], wish: CaptionsWish, spoken: str | None) -> T
     written, automatic = _tracks(info.get("subtitles")), _tracks(info.get("automatic_captions"))
     if not written and not automatic:
         return NoCaptions(CaptionsProblem.NOT_OFFERED)
-    originals = {language_of(tag) for tag in automatic if tag.endswith(_ORIGINAL)}
+    originals = {first_part(tag) for tag in automatic if tag.endswith(_ORIGINAL)}
     said = wish.language or spoken or (next(iter(originals)) if len(originals) == 1 else None)
     if said is None:
         return NoCaptions(CaptionsProblem.LANGUAGE_UNKNOWN, f"there are captions in {_named(written)}")
@@ -65,15 +63,9 @@ def chosen(info: Mapping[str, Any], wish: CaptionsWish, spoken: str | None) -> T
     return Track(said, mine is None, form)
 
 
-def language_of(tag: str) -> str | None:
-    """The ISO 639 code at the beginning of an IETF tag such as `en-US`, `en-orig`, `pt_BR`."""
-    code = re.split("[-_.]", tag.lower(), maxsplit=1)[0]
-    return code if _LANGUAGE.fullmatch(code) else None
-
-
 def in_language(tags: Iterable[str], language: str) -> str | None:
     """The tag of a language that says least beside it: `en` before `en-orig` before `en-GB`."""
-    fitting = [tag for tag in tags if language_of(tag) and code_of(tag) == code_of(language)]
+    fitting = [tag for tag in tags if first_part(tag) and code_of(tag) == code_of(language)]
     return min(fitting, key=lambda tag: (tag != language, not tag.endswith(_ORIGINAL), tag), default=None)
 
 
@@ -81,7 +73,7 @@ def _tracks(said: object) -> dict[str, Sequence[Mapping[str, Any]]]:
     """What has captions at all: a site's live chat is listed as a language."""
     if not isinstance(said, dict):
         return {}
-    return {str(tag): forms for tag, forms in said.items() if forms and language_of(str(tag))}
+    return {str(tag): forms for tag, forms in said.items() if forms and first_part(str(tag))}
 
 
 def _readable(forms: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None:

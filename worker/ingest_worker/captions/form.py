@@ -8,9 +8,9 @@ import json
 import math
 from typing import Any, Final
 
+from ingest_contract.languages import first_part
 from ingest_contract.text import legible
 from ingest_worker.captions.bounds import MAX_BYTES, MAX_CUE_CHARACTERS
-from ingest_worker.captions.choosing import language_of
 from ingest_worker.captions.values import Captions, Cue
 
 MAX_FORM_BYTES: Final = 8 * MAX_BYTES
@@ -27,7 +27,7 @@ def decoded(content: bytes) -> Captions:
     """The inverse of `encoded`. Raises `ValueError`."""
     try:
         language, automatic, cues = json.loads(content)
-        if language_of(language) != language or not isinstance(automatic, bool):
+        if first_part(language) != language or not isinstance(automatic, bool):
             raise ValueError("captions without a language")
         return Captions(tuple(map(cue_of, cues)), language, automatic)
     except (TypeError, AttributeError, RecursionError) as error:

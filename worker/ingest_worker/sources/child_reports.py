@@ -11,10 +11,10 @@ from pydantic import ValidationError
 
 from ingest_contract.captions import CaptionsProblem
 from ingest_contract.failures import FAILURES, Kind, Reason
+from ingest_contract.languages import first_part
 from ingest_contract.receipt import MAX_MESSAGE_CHARACTERS
 from ingest_contract.sites import SiteReport
 from ingest_contract.text import legible
-from ingest_worker.captions.choosing import language_of
 from ingest_worker.captions.values import CaptionFile, Captions, NoCaptions
 from ingest_worker.domain import Media
 from ingest_worker.errors import StageError
@@ -116,7 +116,7 @@ def captions_of(said: Any, into: Path) -> CaptionFile | NoCaptions | None:
             return NoCaptions(CaptionsProblem(said["problem"]), str(said["message"]))
         name, language = str(said["name"]), str(said["language"])
         path = into / name
-        if "/" in name or not stat.S_ISREG(path.lstat().st_mode) or language_of(language) != language:
+        if "/" in name or not stat.S_ISREG(path.lstat().st_mode) or first_part(language) != language:
             raise garbled()
     except (KeyError, TypeError, ValueError, OSError) as error:
         raise garbled() from error
