@@ -11,15 +11,13 @@ what was heard is kept beside: run it again to go on.
 
 import json
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
 from importlib.metadata import version
 from typing import Any, Final
 
 import numpy as np
-from pyannote.core import Annotation, Segment, Timeline
-from pyannote.metrics.diarization import DiarizationErrorRate
 
 from bench.heard import diarizer, kept, transcript
 from bench.rows import Figures, rows_main
@@ -31,7 +29,7 @@ from ingest_worker.hashes import voice_hash
 from testkit.models import community1
 from testkit.models.reference_diarization import Run, once_per_window, run_product, run_reference
 from testkit.speech import audio, conversations
-from testkit.speech.accuracy import concatenated_error_rate, right_person
+from testkit.speech.accuracy import annotation, concatenated_error_rate, diarization_errors, right_person
 from testkit.speech.dialogue import Turn
 
 Span = tuple[float, float, str]
@@ -105,8 +103,8 @@ def scored(found: Speakers, said: Transcript, turns: Sequence[Turn], seconds: fl
     """Speakers, error rates of diarization, and what is with the right person of time and words."""
     reference = annotation((turn.start, turn.end, turn.speaker) for turn in turns)
     exclusive = annotation((turn.start, turn.end, str(turn.speaker)) for turn in found.exclusive)
-    alone = rates(reference, exclusive, seconds, skip_overlap=True)
-    overlapping = rates(reference, annotation(found.every), seconds, skip_overlap=False)
+    alone = diarization_errors(reference, exclusive, seconds, skip_overlap=True)
+    overlapping = diarization_errors(reference, annotation(found.every), seconds, skip_overlap=False)
     count = len({turn.speaker for turn in found.exclusive})
     diarization = Diarization(found.exclusive, found.overlaps, np.ones((count, 1), np.float32))
     words = attribute(said.words, diarization)
@@ -120,23 +118,6 @@ def scored(found: Speakers, said: Transcript, turns: Sequence[Turn], seconds: fl
     if turns[0].text is not None:
         figures["cpwer"] = round(concatenated_error_rate(turns, words), 4)
     return figures
-
-
-def annotation(spans: Iterable[Span]) -> Annotation:
-    """Spans as pyannote.metrics takes them."""
-    made = Annotation(uri="recording")
-    for number, (start, end, who) in enumerate(spans):
-        made[Segment(start, end), number] = who
-    return made
-
-
-def rates(
-    reference: Annotation, found: Annotation, seconds: float, *, skip_overlap: bool
-) -> dict[str, float]:
-    """The parts of the error rate, without a collar."""
-    metric = DiarizationErrorRate(collar=0.0, skip_overlap=skip_overlap)
-    whole = Timeline([Segment(0.0, seconds)])
-    return dict(metric(reference, found, uem=whole, detailed=True))
 
 
 def table(rows: dict[str, Figures]) -> str:

@@ -34,7 +34,7 @@ from ingest_contract.profile import (
     TranscriptionProfile,
 )
 from ingest_contract.stages import STAGE_VERSION, Stage
-from ingest_worker.domain import SAMPLE_RATE, Audio
+from ingest_worker.domain import SAMPLE_RATE, Audio, Transcript
 from ingest_worker.engines.whisper import WhisperTranscriber
 from testkit.models.demo_set import model
 from testkit.models.whisper_base import base
@@ -141,12 +141,18 @@ def pcm(path: Path) -> Sound:
 Heard = tuple[list[str], Figures]
 
 
-def ours(name: str, sound: Sound) -> Heard:
-    """This project's transcriber."""
+def transcribed(name: str, sound: Sound, language: str | None = "en") -> Transcript:
+    """By this project's transcriber, for an ordered language; None for whatever is spoken."""
     with tempfile.NamedTemporaryFile(suffix=".pcm") as file:
         file.write(sound.astype("<i2").tobytes())
         file.flush()
-        transcript = transcriber(name).transcribe(Audio(Path(file.name), sound.size), lambda _: None)
+        heard = Audio(Path(file.name), sound.size)
+        return transcriber(name, language).transcribe(heard, lambda _: None)
+
+
+def ours(name: str, sound: Sound) -> Heard:
+    """This project's transcriber."""
+    transcript = transcribed(name, sound)
     reported = {
         "speech": round(transcript.speech_seconds, 1),
         "chunks": transcript.chunks,

@@ -10,19 +10,17 @@ no spaces between them, without case and punctuation. Kept row by row: run it ag
 
 import re
 import sys
-import tempfile
 from collections.abc import Callable, Sequence
 from functools import partial
-from pathlib import Path
 from typing import Final
 
 import jiwer
 import numpy as np
 
-from bench.hearing import transcriber
+from bench.hearing import transcribed
 from bench.rows import Figures, rows_main
 from ingest_contract.stages import STAGE_VERSION, Stage
-from ingest_worker.domain import UNSPACED, Audio, Transcript
+from ingest_worker.domain import UNSPACED, Transcript
 from ingest_worker.errors import StageError
 from ingest_worker.receipts import quality_of
 from ingest_worker.segmentation import written
@@ -65,7 +63,8 @@ def measured(model: str, said: Callable[[], Sequence[Sentence]], ordered: str | 
     sound, spans = dialogue.assembled([sound for _, _, sound in parts])
     figures: Figures = {"version": STAGE_VERSION[Stage.TRANSCRIBE], "seconds": round(sound.size / audio.RATE)}
     try:
-        found = heard(model, sound, ordered)
+        samples = np.round(np.clip(sound, -1, 1) * 32_767).astype(np.int16)
+        found = transcribed(model, samples, ordered)
     except StageError as error:
         return figures | {"ended": f"{error.reason.value}: {error}"}
     text = written(found.words)
@@ -82,14 +81,6 @@ def measured(model: str, said: Callable[[], Sequence[Sentence]], ordered: str | 
         "changes": told.language_change_seconds,
         "text": text[:SHOWN],
     }
-
-
-def heard(model: str, sound: audio.Samples, ordered: str | None) -> Transcript:
-    """By this project's transcriber."""
-    with tempfile.NamedTemporaryFile(suffix=".pcm") as file:
-        file.write(np.round(np.clip(sound, -1, 1) * 32_767).astype("<i2").tobytes())
-        file.flush()
-        return transcriber(model, ordered).transcribe(Audio(Path(file.name), sound.size), lambda _: None)
 
 
 def word_errors(reference: str, text: str) -> float:

@@ -88,26 +88,26 @@ def _english() -> Callable[[str], str]:
 
 def diarization_error_rate(reference: Sequence[Reference], turns: Sequence[Turn], seconds: float) -> float:
     """Missed, false and confused speech over reference speech, where one person speaks."""
+    said = annotation((turn.start, turn.end, turn.speaker) for turn in reference)
+    found = annotation((turn.start, turn.end, str(turn.speaker)) for turn in turns)
+    return diarization_errors(said, found, seconds, skip_overlap=True)["diarization error rate"]
+
+
+def diarization_errors(
+    reference: Annotation, found: Annotation, seconds: float, *, skip_overlap: bool
+) -> dict[str, float]:
+    """The parts of the error rate and the rate, as pyannote.metrics names them, without a collar."""
+    metric = DiarizationErrorRate(collar=0.0, skip_overlap=skip_overlap)
     whole = Timeline([Segment(0.0, seconds)])
-    return float(
-        DiarizationErrorRate(collar=0.0, skip_overlap=True)(
-            _reference(reference), _hypothesis(turns), uem=whole
-        )
-    )
+    return dict(metric(reference, found, uem=whole, detailed=True))
 
 
-def _reference(turns: Sequence[Reference]) -> Annotation:
-    annotation = Annotation(uri="recording")
-    for number, turn in enumerate(turns):
-        annotation[Segment(turn.start, turn.end), number] = turn.speaker
-    return annotation
-
-
-def _hypothesis(turns: Sequence[Turn]) -> Annotation:
-    annotation = Annotation(uri="recording")
-    for number, turn in enumerate(turns):
-        annotation[Segment(turn.start, turn.end), number] = str(turn.speaker)
-    return annotation
+def annotation(spans: Iterable[tuple[float, float, str]]) -> Annotation:
+    """Start, end and speaker of each turn, as pyannote.metrics takes them."""
+    made = Annotation(uri="recording")
+    for number, (start, end, who) in enumerate(spans):
+        made[Segment(start, end), number] = who
+    return made
 
 
 def right_person(reference: Sequence[Reference], words: Sequence[SpokenWord]) -> float:
