@@ -22,8 +22,9 @@ NO_ADDRESSES = [
     "http://a b.example/a.mp3",
     f"http://{'a' * 64}.example/a.mp3",
     "http:///a.mp3",
+    "https:///a.mp3",
+    "http:a.mp3",
     "javascript:alert(1)",
-    "/episode.mp3",
 ]
 
 

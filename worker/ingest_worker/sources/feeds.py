@@ -145,7 +145,8 @@ def _names_no_media(href: str) -> Literal[False] | None:
 
 def _joined(address: str, href: str) -> str:
     try:
-        return urljoin(address, href) if href else ""
+        # an address with a scheme stays as it is: `http:///a.mp3` lacks its host, and must not get the feed's
+        return urljoin(address, href) if href and not urlsplit(href).scheme else href
     except ValueError:
         return href  # it is no address, and is told as such
 
