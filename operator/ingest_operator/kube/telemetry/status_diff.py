@@ -24,7 +24,12 @@ def skipped_since(before: IngestBatchStatus | None, after: IngestBatchStatus) ->
 
 def failed_since(before: IngestBatchStatus | None, after: IngestBatchStatus) -> Counter[str]:
     """How many recordings failed for good, by reason. What a pass of `retryFailed` takes back and fails again
-    counts again: a status without it lies in between, because nothing starts before one is written."""
+    counts again: a status without it lies in between, because nothing starts before one is written.
+
+    A status of many failures does not list them (`core.status.MAX_LISTED_FAILURES`): then the counts tell.
+    """
+    if not any(each.recordings for each in after.failures):
+        return _gained(before.failures if before else (), after.failures)
     known = failed_before(before)
     return +Counter({each.reason: len(decode(each.recordings) - known) for each in after.failures})
 

@@ -20,6 +20,7 @@ from ingest_operator.core.ledger import Ledger
 from ingest_operator.core.outcome import Ended, Run, Waits
 from ingest_operator.core.phases import Phase
 from ingest_operator.core.profile_readiness import Finding, ready
+from ingest_operator.core.status import MAX_LISTED_FAILURES
 from ingest_operator.core.timestamps import to_rfc3339
 from ingest_operator.kube.telemetry.gauges import GPUS
 from ingest_operator.kube.telemetry.metrics import Metrics
@@ -101,6 +102,18 @@ def test_a_recording_that_fails_in_another_pass_is_another_outcome(metrics: Metr
     metrics.accepted(a_batch(), failed, began)
     metrics.accepted(a_batch(), began, again)
     assert values(metrics, "video_ingest_outcomes_total") == {("NotFound",): 3}
+
+
+def test_failures_are_counted_also_where_there_are_too_many_to_be_listed(metrics: Metrics) -> None:
+    ledger, before, listed = Ledger(), None, list[bool]()
+    for new in (range(MAX_LISTED_FAILURES), range(500, 503), range(600, 604)):
+        ledger = folded(ledger, *(over(a_run(index), Reason.NOT_FOUND) for index in new))
+        after = a_status(ledger=ledger, count=1000)
+        metrics.accepted(a_batch(), before, after)
+        listed.append(bool(after.failures[0].recordings))
+        before = after
+    assert listed == [True, False, False]
+    assert values(metrics, "video_ingest_outcomes_total") == {("NotFound",): MAX_LISTED_FAILURES + 7}
 
 
 def test_an_avoided_node_is_seen_with_how_many_batches_avoid_it_until_they_are_done(metrics: Metrics) -> None:
