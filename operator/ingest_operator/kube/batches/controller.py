@@ -58,7 +58,6 @@ class BatchController:
     def __init__(self, deps: Deps) -> None:
         self._deps = deps
         self._states: dict[Key, BatchState] = {}
-        self._sites: dict[Key, ProfileSites] = {}
         self._voices = KnownVoices(deps.speakers)
         self._room, self._reading = PlanRoom(), asyncio.Lock()
 
@@ -239,11 +238,8 @@ class BatchController:
     def _sites_of(self, context: BatchContext) -> ProfileSites:
         """What is known of the sites of the batch's profile, with the entries that count now."""
         key = (context.owner.namespace, context.orders.batch.spec.profile_ref.name)
-        if (sites := self._sites.get(key)) is None:
-            sites = ProfileSites(self._deps.profile_statuses, key, self._deps.clock)
-            self._sites[key] = sites
-        sites.use(context.orders.profile.fetch.sites)
-        return sites
+        entries = context.orders.profile.fetch.sites
+        return ProfileSites(self._deps.profile_statuses, key, self._deps.clock, entries)
 
     def _batch(self, context: BatchContext, plan: PlanResult, state: BatchState) -> Batch:
         previous, batch = state.statuses.read(), context.orders.batch

@@ -1,6 +1,7 @@
 """What is known of a profile's sites, in the profile's status.
 
-All batches of a profile share one: their decisions about sites come one after the other.
+All batches of a profile share that status, and its gate: their decisions about sites come one after the
+other. Each goes by its own entries: a batch of the store has none, and must not take those of the others.
 """
 
 from collections.abc import AsyncIterator, Callable
@@ -13,15 +14,17 @@ from ingest_operator.kube.watch.cache import Key
 
 
 class ProfileSites:
-    """The sites of one profile."""
+    """The sites of one profile, for one reconcile of one batch."""
 
-    def __init__(self, statuses: ProfileStatuses, key: Key, clock: Callable[[], float]) -> None:
-        self._statuses, self._key, self._clock = statuses, key, clock
-        self._entries: tuple[SiteProfile, ...] = ()
-
-    def use(self, entries: tuple[SiteProfile, ...]) -> None:
-        """Take the entries of the spec that counts."""
-        self._entries = entries
+    def __init__(
+        self,
+        statuses: ProfileStatuses,
+        key: Key,
+        clock: Callable[[], float],
+        entries: tuple[SiteProfile, ...],
+    ) -> None:
+        """`entries` are those of the spec that counts for the batch."""
+        self._statuses, self._key, self._clock, self._entries = statuses, key, clock, entries
 
     @asynccontextmanager
     async def exclusive(self) -> AsyncIterator[Sites]:

@@ -44,9 +44,7 @@ def profiles(api: Api, run: Run, namespace: str) -> Cache:
 
 
 def sites_of(api: Api, profiles: Cache) -> ProfileSites:
-    found = ProfileSites(ProfileStatuses(api, profiles), profiles.known[0], lambda: NOW)
-    found.use(ENTRIES)
-    return found
+    return ProfileSites(ProfileStatuses(api, profiles), profiles.known[0], lambda: NOW, ENTRIES)
 
 
 async def known(store: ProfileSites) -> Sites:
