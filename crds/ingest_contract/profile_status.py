@@ -8,6 +8,7 @@ from pydantic import Field, StringConstraints
 from ingest_contract.base import MAX_RUN_NUMBER, ContractModel, Count, ObjectName, ShortText, Timestamp
 from ingest_contract.conditions import MAP_BY_TYPE, Condition
 from ingest_contract.failures import Reason
+from ingest_contract.sites import MAX_SITE_CHARACTERS
 
 MAX_ROWS: Final = 64
 """Sites that a profile remembers at once."""
@@ -68,7 +69,7 @@ class SiteBreaker(ContractModel):
 class SiteStatus(ContractModel):
     """One site, as one identity meets it. A site about which nothing must be remembered has no row."""
 
-    name: Annotated[str, StringConstraints(min_length=1, max_length=253)]
+    name: Annotated[str, StringConstraints(min_length=1, max_length=MAX_SITE_CHARACTERS)]
     """The name of its entry, or its host where `*` or no entry counts."""
 
     egress: Annotated[str, StringConstraints(max_length=1024)] = ""

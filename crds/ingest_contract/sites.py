@@ -18,11 +18,14 @@ ANY_SITE: Final = "*"
 MAX_ENTRIES: Final = 32
 """Entries of one profile."""
 
+MAX_SITE_CHARACTERS: Final = 253
+"""Characters of a site's name: those of a name in the DNS."""
+
 _LABEL: Final = "[a-z0-9]([a-z0-9-]*[a-z0-9])?"
 
 SiteName = Annotated[
     str,
-    StringConstraints(min_length=1, max_length=253, pattern=rf"^(\*|{_LABEL}(\.{_LABEL})*)$"),
+    StringConstraints(min_length=1, max_length=MAX_SITE_CHARACTERS, pattern=rf"^(\*|{_LABEL}(\.{_LABEL})*)$"),
 ]
 """A site's name as ids of recordings begin with it (`youtube`), a host with all below it (`example.org`), or
 `*`."""
@@ -112,7 +115,7 @@ FilePath = Annotated[str, StringConstraints(min_length=1, max_length=2048)]
 class SiteAccess(ContractModel):
     """What one site wants, as a worker gets it: where its secrets lie, and never the secrets."""
 
-    name: Annotated[str, StringConstraints(max_length=253)]
+    name: Annotated[str, StringConstraints(max_length=MAX_SITE_CHARACTERS)]
     """The name of its entry in the profile."""
 
     cookies: FilePath | None = None
@@ -131,7 +134,7 @@ class SiteAccess(ContractModel):
 class SiteReport(ContractModel):
     """The last site that was met."""
 
-    name: Annotated[str, StringConstraints(min_length=1, max_length=253)]
+    name: Annotated[str, StringConstraints(min_length=1, max_length=MAX_SITE_CHARACTERS)]
     """Its entry in the profile, or its host."""
 
     secrets: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{8}$")] | None = None
@@ -187,9 +190,11 @@ def chosen(names: Collection[str], known: Collection[str]) -> str | None:
 
 
 def site_name(names: Collection[str], url: str, entry: str | None) -> str:
-    """What a site is called in a status: as its entry, or by its host."""
+    """What a site is called in a status: as its entry, or by its host. Cut where an address has a host that
+    cannot be: one line of a feed must not keep a status from being written."""
     if entry not in (None, ANY_SITE):
         return str(entry)
     if _YOUTUBE in names:
         return _YOUTUBE
-    return host_of(url).removeprefix("www.") or next(iter(names), ANY_SITE)
+    name = host_of(url).removeprefix("www.") or next(iter(names), ANY_SITE)
+    return name[:MAX_SITE_CHARACTERS]

@@ -15,7 +15,15 @@ from ingest_contract.profile_status import (
     SiteStatus,
 )
 from ingest_contract.secret_addresses import SECRET, secret_path
-from ingest_contract.sites import ANY_SITE, SiteProfile, chosen, host_of, names_of, site_name
+from ingest_contract.sites import (
+    ANY_SITE,
+    MAX_SITE_CHARACTERS,
+    SiteProfile,
+    chosen,
+    host_of,
+    names_of,
+    site_name,
+)
 from ingest_operator.core.timestamps import from_rfc3339, to_rfc3339
 
 
@@ -102,7 +110,7 @@ def _met(entries: tuple[SiteProfile, ...], url: str, recording: str) -> Met | No
     if url.startswith(SECRET):
         # only workers know the address: all that lies in one Secret counts as one site
         name = "secret " + "/".join((secret_path(url) or "").split("/")[-2:])
-        return Met(name[:253], known.get(ANY_SITE))
+        return Met(name[:MAX_SITE_CHARACTERS], known.get(ANY_SITE))
     if not host_of(url):
         return None
     names = names_of(url, recording)

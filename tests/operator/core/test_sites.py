@@ -227,3 +227,13 @@ def test_who_is_refused_because_of_another_would_be_refused_alone_and_the_probe_
     assert not paced.is_shut(ITEMS[0])
     assert [item.index for item in ITEMS if paced.admit(item, 1)] == [0]
     assert all(map(paced.is_shut, ITEMS))
+
+
+def test_an_address_whose_host_cannot_be_keeps_no_status_from_being_written() -> None:
+    strange = Item(index=0, id="url:1", url=f"https://{'a' * 300}.example.org/1.mp3")
+    gate = Gate(Sites(ENTRIES), ONE, NOW)
+    assert gate.admit(strange, 1)
+    assert gate.admit(other(1), 1)
+    rows = rendered(gate.sites, NOW)
+    assert [row.name for row in rows] == ["a" * 253, "media.example.org"]
+    assert restored(ENTRIES, IngestProfileStatus(sites=rows)) == gate.sites
