@@ -75,6 +75,9 @@ class _Run(Collector):
 class _Server(ThreadingHTTPServer):
     """A server that closes connections that last too long, and the oldest if there are too many."""
 
+    address_family = socket.AF_INET6 if socket.has_dualstack_ipv6() else socket.AF_INET
+    """One socket for both families: a pod of an IPv6 cluster has no IPv4 address at which it could be
+    asked."""
     daemon_threads = True
     request_queue_size = MAX_QUEUED_CONNECTIONS
 
@@ -83,6 +86,12 @@ class _Server(ThreadingHTTPServer):
         """Every open connection and its start time, the oldest first."""
         self._gate = threading.Lock()
         super().__init__(*arguments)
+
+    def server_bind(self) -> None:
+        """Take IPv4 connections on an IPv6 socket, whatever the system's default is."""
+        if self.address_family is socket.AF_INET6:
+            self.socket.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+        super().server_bind()
 
     def process_request(self, request: Any, client_address: Any) -> None:
         """Start to serve a connection, in a thread of its own."""

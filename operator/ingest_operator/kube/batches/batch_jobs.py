@@ -100,7 +100,12 @@ def addresses(found: Mapping[RunKey, JobAndPod]) -> Mapping[RunKey, str]:
     firsts = [keys[0] for keys in runs_by_job(found).values()]
     pods = {key: status_of(found[key][1] or {}) for key in firsts}
     known = {key: pod.get("podIP") for key, pod in pods.items() if pod.get("phase") == "Running"}
-    return {key: f"http://{address}:{PROGRESS_PORT}" for key, address in known.items() if address}
+    return {key: f"http://{_literal(address)}:{PROGRESS_PORT}" for key, address in known.items() if address}
+
+
+def _literal(address: str) -> str:
+    """An address as the host of a URL: an IPv6 address stands in brackets (RFC 3986, 3.2.2)."""
+    return f"[{address}]" if ":" in address else address
 
 
 def by_recording(

@@ -5,17 +5,19 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from socket import socket
+from socket import AF_INET6, socket
 
 import pytest
 
 from ingest_contract.progress import Progress
 from ingest_contract.stages import Stage
+from ingest_operator.kube.batches import batch_jobs
 from ingest_operator.kube.batches.progress_poller import MAX_ANSWER_BYTES, ProgressPoller
 from ingest_worker.gpu.sampler import Sampler
 from ingest_worker.progress import Board
 from ingest_worker.progress_server import ProgressServer
 from ingest_worker.stopwatch import Stopwatch
+from testkit.objects import kube_objects as kube
 
 GOOD = b'{"stage":"transcribe","percent":21,"seconds":12.3}'
 Answer = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
@@ -92,6 +94,35 @@ def test_a_real_worker_is_heard_once_it_has_begun(worker: tuple[Board, str]) -> 
         {},
         {(3, 2): Progress(stage=Stage.TRANSCRIBE, percent=21, seconds=12.3)},
     ]
+
+
+def has_ipv6() -> bool:
+    """Whether this machine has a loopback of that family: a container often has none."""
+    try:
+        with socket(AF_INET6) as probe:
+            probe.bind(("::1", 0))
+    except OSError:
+        return False
+    return True
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["127.0.0.1", pytest.param("::1", marks=pytest.mark.skipif(not has_ipv6(), reason="no IPv6 here"))],
+)
+def test_a_worker_is_heard_at_the_address_of_its_pod_of_either_family(
+    worker: tuple[Board, str], address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    board, base = worker
+    board.begin(Stage.TRANSCRIBE)
+    monkeypatch.setattr(batch_jobs, "PROGRESS_PORT", int(base.rpartition(":")[2]))
+    found = batch_jobs.addresses({(3, 2): (kube.a_job(), kube.running_pod(podIP=address))})
+
+    async def heard() -> list[tuple[int, int]]:
+        async with ProgressPoller() as poller:
+            return list(await poller.poll(found))
+
+    assert asyncio.run(heard()) == [(3, 2)]
 
 
 NONSENSE = {
