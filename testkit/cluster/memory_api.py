@@ -26,7 +26,8 @@ class MemoryApi:
         return kept
 
     async def get(self, resource: Resource, namespace: str, name: str) -> Object:
-        """One object."""
+        """One object. Raises `ValueError` for what cannot be a name, as the real client does."""
+        resource.path(namespace, name)
         found = self.objects.get((resource.plural, namespace, name))
         if found is None:
             raise NotFoundError(404, "NotFound", name)

@@ -45,6 +45,10 @@ async def check_needs(api: Api, namespace: str, needs: Iterable[Need]) -> Checke
                 raise
             unknown.append(f"{need.kind} {need.name}")
             continue
+        except ValueError:  # a template may say any text, and one that is no name has no address
+            message = f"{_what(need)} cannot be the name of an object: correct it."
+            findings.append(Finding("ProfileInvalid", message))
+            continue
         if (finding := judged(need, namespace, found)) is not None:
             findings.append(finding)
     return Checked(tuple(findings), tuple(unknown))
@@ -62,7 +66,7 @@ async def _get(api: Api, namespace: str, need: Need) -> Object | None:
 
 def judged(need: Need, namespace: str, found: Object | None) -> Finding | None:
     """What is wrong with an object that a profile names; None if nothing is."""
-    what = f"{need.kind} {need.name!r}, which {need.named_by} names,"
+    what = _what(need)
     if found is None:
         where = "in the cluster" if need.kind in CLUSTER_KINDS else f"in namespace {namespace!r}"
         return Finding(MISSING[need.kind], f"{what} is not there: make it {where}, or name another.")
@@ -73,6 +77,10 @@ def judged(need: Need, namespace: str, found: Object | None) -> Finding | None:
     if need.kind == "LocalQueue":
         return _of_queue(what, found)
     return None
+
+
+def _what(need: Need) -> str:
+    return f"{need.kind} {need.name!r}, which {need.named_by} names,"
 
 
 def _of_queue(what: str, queue: Object) -> Finding | None:

@@ -1,12 +1,17 @@
 """What a profile names, templates included, and what is made of what is found."""
 
+import asyncio
+from typing import cast
+
 import pytest
 
 from ingest_contract.profile import IngestProfile
+from ingest_operator.kube.api.client import Api
 from ingest_operator.kube.api.resources import CLAIMS, LOCAL_QUEUES, Object
 from ingest_operator.kube.manifests.overlay import OverlayError
-from ingest_operator.kube.profiles.lookup import judged
+from ingest_operator.kube.profiles.lookup import check_needs, judged
 from ingest_operator.kube.profiles.needs import Need, needs_of
+from testkit.cluster.memory_api import MemoryApi
 
 
 def needs(**pods: object) -> set[tuple[str, str, str]]:
@@ -107,3 +112,13 @@ def test_what_is_found_is_judged_with_the_next_step(
     if finding is not None:
         assert need.name in finding.message
         assert need.named_by in finding.message
+
+
+def test_a_text_that_is_no_name_is_a_finding_and_the_others_are_looked_up() -> None:
+    api = MemoryApi()
+    api.put(CLAIMS, {"metadata": {"namespace": "media", "name": "talks"}})
+    strange = [Need((CLAIMS,), name, "a template of its pods") for name in ("a/b", "..", "100%")]
+    missing = Need((CLAIMS,), "gone", "pods.claims")
+    checked = asyncio.run(check_needs(cast("Api", api), "media", [*strange, CLAIM, missing]))
+    assert [each.reason for each in checked.findings] == ["ProfileInvalid"] * 3 + ["ClaimMissing"]
+    assert "'a/b'" in checked.findings[0].message
