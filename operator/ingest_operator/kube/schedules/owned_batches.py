@@ -12,6 +12,7 @@ from typing import Any, Final
 from ingest_contract.conditions import ConditionStatus, ConditionType
 from ingest_contract.names import API_VERSION, BATCH_KIND, GROUP, SCHEDULE_KIND
 from ingest_contract.schedule import IngestScheduleSpec
+from ingest_operator.core.conditions import TOO_MANY_FAILURES
 from ingest_operator.core.timestamps import from_rfc3339, to_rfc3339
 from ingest_operator.kube.api.deletion import held_up_by, is_deleted
 from ingest_operator.kube.api.names import MANAGED_BY, MANAGER
@@ -23,6 +24,10 @@ SCHEDULE_UID: Final = f"{GROUP}/schedule-uid"
 
 SCHEDULED_TIME: Final = f"{GROUP}/scheduled-time"
 """Annotation of a batch: when it was due."""
+
+_LIVE: Final = ("running", "fetching")
+_TO_COME: Final = ("pending", "fetched", "waiting")
+"""States of recordings, as `status.counts` has them."""
 
 _MINUTE: Final = "%Y%m%d%H%M"
 _DIGITS: Final = 12
@@ -37,7 +42,7 @@ class OwnedBatch:
     due: float
     state: str
     finished: bool
-    """Whether it is Complete, or Failed and nothing of it runs any more: until then it holds its place and
+    """Whether it is Complete, or Failed and nothing of it runs or will run: until then it holds its place and
     its Jobs."""
     failed: bool
     completed: float | None
@@ -95,13 +100,12 @@ def child_of(schedule: Object, batch: Object) -> OwnedBatch | None:
     if due is None:
         return None
     complete, failed = (_holding(status, kind) for kind in (ConditionType.COMPLETE, ConditionType.FAILED))
-    running = (status.get("counts") or {}).get("running", 0)
     return OwnedBatch(
         name=about["name"],
         uid=about["uid"],
         due=due,
         state=status.get("state") or "Pending",
-        finished=complete is not None or (failed is not None and not running),
+        finished=complete is not None or (failed is not None and not _goes_on(status, failed)),
         failed=failed is not None,
         completed=from_rfc3339(complete["lastTransitionTime"]) if complete and not failed else None,
         leaving=is_deleted(batch),
@@ -138,6 +142,14 @@ def _holding(status: Object, kind: ConditionType) -> Object | None:
     )
 
 
+def _goes_on(status: Object, failed: Object) -> bool:
+    """Whether something of a failed batch runs, or will. Where too many have failed nothing more starts;
+    where added sources cannot be planned, the recordings of earlier plans go on."""
+    counts = status.get("counts") or {}
+    states = _LIVE if failed["reason"] == TOO_MANY_FAILURES else (*_LIVE, *_TO_COME)
+    return any(counts.get(state, 0) for state in states)
+
+
 def _held(batch: Object) -> str:
     """Why a batch that is not finished does not go on by itself."""
     if is_deleted(batch):
@@ -145,9 +157,11 @@ def _held(batch: Object) -> str:
     if (batch.get("spec") or {}).get("suspend") is True:
         return "it is suspended"
     status = batch.get("status") or {}
-    # a failed batch ends by itself
-    stalled = None if _holding(status, ConditionType.FAILED) else _holding(status, ConditionType.STALLED)
-    return "" if stalled is None else f"it is stalled by {stalled['reason']}: {stalled.get('message') or ''}"
+    failed, stalled = (_holding(status, kind) for kind in (ConditionType.FAILED, ConditionType.STALLED))
+    # what is left of a failed batch ends by itself, unless something else than its failure holds it
+    if stalled is None or (failed is not None and failed["reason"] in (TOO_MANY_FAILURES, stalled["reason"])):
+        return ""
+    return f"it is stalled by {stalled['reason']}: {stalled.get('message') or ''}"
 
 
 def _reference(about: Object) -> dict[str, Any]:

@@ -119,6 +119,38 @@ def test_a_batch_is_finished_when_it_is_complete_or_failed(
     assert (child.finished, child.failed, child.completed) == facts
 
 
+@pytest.mark.parametrize(
+    ("reason", "counts", "finished"),
+    [
+        ("TooManyFailures", {"failed": 3, "pending": 7, "waiting": 1}, True),
+        ("TooManyFailures", {"failed": 3, "running": 1}, False),
+        ("TooManyFailures", {"failed": 3, "fetching": 1}, False),
+        ("PlanningFailed", {"total": 0}, True),
+        ("PlanningFailed", {"succeeded": 3, "failed": 1}, True),
+        ("PlanningFailed", {"succeeded": 3, "pending": 1}, False),
+        ("PlanningFailed", {"succeeded": 3, "fetched": 1}, False),
+        ("PlanningFailed", {"succeeded": 3, "waiting": 1}, False),
+    ],
+)
+def test_a_failed_batch_is_finished_when_nothing_of_it_runs_or_will(
+    reason: str, counts: dict[str, int], *, finished: bool
+) -> None:
+    batch = a_child(DUE, FAILED)
+    batch["status"] |= {"counts": counts}
+    batch["status"]["conditions"][0]["reason"] = reason
+    (child,) = children_of(a_schedule(), [batch])
+    assert child.finished is finished
+
+
+def test_what_is_left_of_a_failed_batch_is_held_by_something_else_than_its_failure() -> None:
+    batch = a_child(DUE, FAILED, ConditionType.STALLED)
+    failed, stalled = batch["status"]["conditions"]
+    failed["reason"] = stalled["reason"] = "PlanningFailed"
+    assert children_of(a_schedule(), [batch])[0].held == ""
+    stalled["reason"] = "QuotaExceeded"
+    assert children_of(a_schedule(), [batch])[0].held.startswith("it is stalled by QuotaExceeded")
+
+
 def test_a_condition_that_does_not_hold_says_nothing() -> None:
     batch = a_child(DUE, DONE)
     batch["status"]["conditions"][0]["status"] = "False"
