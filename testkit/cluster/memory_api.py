@@ -33,8 +33,12 @@ class MemoryApi:
             raise NotFoundError(404, "NotFound", name)
         return found
 
-    async def create(self, resource: Resource, namespace: str, body: Object) -> Object:
-        """Make it."""
+    async def create(
+        self, resource: Resource, namespace: str, body: Object, *, dry_run: bool = False
+    ) -> Object:
+        """Make it, unless that is only tried."""
+        if dry_run:
+            return body
         if (resource.plural, namespace, body["metadata"]["name"]) in self.objects:
             raise AlreadyExistsError(409, "AlreadyExists", body["metadata"]["name"])
         self.writes.append(f"create {resource.plural}/{body['metadata']['name']}")
@@ -48,17 +52,13 @@ class MemoryApi:
         return self.put(resource, known | {"status": body["status"]})
 
     async def patch(self, resource: Resource, namespace: str, name: str, body: Object, **_: Any) -> Object:
-        """Only its annotations and its `suspend`."""
+        """Fields of its metadata, annotations among them, and of its spec."""
         self.writes.append(f"patch {resource.plural}/{name}")
-        known = await self.get(resource, namespace, name)
-        annotations = (known["metadata"].get("annotations") or {}) | body["metadata"].get("annotations", {})
+        known, wanted = await self.get(resource, namespace, name), dict(body["metadata"])
+        annotations = (known["metadata"].get("annotations") or {}) | wanted.pop("annotations", {})
+        metadata = known["metadata"] | wanted | {"annotations": annotations}
         return self.put(
-            resource,
-            known
-            | {
-                "metadata": known["metadata"] | {"annotations": annotations},
-                "spec": known["spec"] | body["spec"],
-            },
+            resource, known | {"metadata": metadata, "spec": known["spec"] | body.get("spec", {})}
         )
 
     async def delete(self, resource: Resource, namespace: str, name: str, *, uid: str) -> None:

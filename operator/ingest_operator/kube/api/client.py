@@ -103,10 +103,15 @@ class Api:
             return frozenset()
         return frozenset(each["name"] for each in listed["resources"])
 
-    async def create(self, resource: Resource, namespace: str, body: Object) -> Object:
-        """Create an object. When the answer is lost (`UnreachableError`) it may have been created: the next
-        call raises `AlreadyExistsError`."""
-        return _object(await self._send("create", resource.plural, resource.path(namespace), body=body))
+    async def create(
+        self, resource: Resource, namespace: str, body: Object, *, dry_run: bool = False
+    ) -> Object:
+        """Create an object, or find out by a dry run whether that is possible. When the answer is lost
+        (`UnreachableError`) it may have been created: the next call raises `AlreadyExistsError`."""
+        query = {"dryRun": "All"} if dry_run else {}
+        return _object(
+            await self._send("create", resource.plural, resource.path(namespace), query=query, body=body)
+        )
 
     async def replace_status(self, resource: Resource, body: Object) -> Object:
         """Replace the status, if the object still has `metadata.resourceVersion`. On `ConflictError` see

@@ -21,9 +21,10 @@ from ingest_operator.core.blocker import Blocker
 from ingest_operator.kube import requeueing
 from ingest_operator.kube.api.client import Api
 from ingest_operator.kube.api.deletion import is_deleted
-from ingest_operator.kube.api.errors import NotFoundError, RefusalCause, RefusedError
+from ingest_operator.kube.api.errors import NotFoundError, RefusedError
 from ingest_operator.kube.api.lenient import reading
 from ingest_operator.kube.api.names import ENROL, ROLE, Owner
+from ingest_operator.kube.api.namespaces import is_terminating
 from ingest_operator.kube.api.refusals import NameTakenError, blocker_of_refusal, name_taken
 from ingest_operator.kube.api.resources import JOBS, SPEAKERS, Object
 from ingest_operator.kube.api.statuses import body_of, replaced, stalled
@@ -70,11 +71,7 @@ QUEUED: Final = "Queued"
 GOING_SECONDS: Final = GRACE_SECONDS + 5.0
 """Seconds that a pod whose Job was deleted may still write."""
 
-_BUSY: Final = {
-    VoiceWork.ENROL: ENROLLING,
-    VoiceWork.FORGET: FORGETTING,
-    VoiceWork.RENAME: RENAMING,
-}
+_BUSY: Final = {VoiceWork.ENROL: ENROLLING, VoiceWork.FORGET: FORGETTING, VoiceWork.RENAME: RENAMING}
 """The reason of a voice at which its Job is at work."""
 
 REFUSED_SECONDS: Final = 60.0
@@ -114,6 +111,8 @@ class VoiceController:
             try:
                 return await self._reconcile(owner, body)
             except UnreadableError as error:
+                if await self._goes_with_its_namespace(body):
+                    return await self._let_go(body)
                 await self._report(body, error.blocker)
                 return Requeue(requeueing.RESYNC_SECONDS)
             except RECONCILE_ERRORS as error:
@@ -150,9 +149,6 @@ class VoiceController:
         except NameTakenError as error:
             blocker = name_taken(error.kind, error.name, now)
         except RefusedError as error:
-            if deleted and error.cause is RefusalCause.NAMESPACE_TERMINATING:
-                LOG.warning("the namespace goes, and nothing can run in it: %s", by_hand(body))
-                return await self._let_go(body)
             blocker = blocker_of_refusal(error, now)
         return await self._held(voice, body, blocker, now)
 
@@ -223,12 +219,25 @@ class VoiceController:
         self._seen.take_created(await create_or_meet(self._api, wanted.owner, JOBS, body))
 
     async def _held(self, voice: SpeakerProfile, body: Object, blocker: Blocker, now: float) -> Requeue:
-        """Say what somebody must change. A watch shows most changes; the rest is looked for now and then."""
+        """Say what somebody must change. A watch shows most changes; the rest is looked for now and then,
+        among it whether the namespace goes."""
+        if await self._goes_with_its_namespace(body):
+            return await self._let_go(body)
+        until = blocker.until
         if is_deleted(body):
+            until = min(until, now + REFUSED_SECONDS)
             words = f"The voice is not forgotten yet. {blocker.message} {by_hand(body)}"
             blocker = Blocker(blocker.reason, words, blocker.until)
         await self._write(body, waiting_status(voice, _status_of(body), blocker, now, stalled=True))
-        return Requeue(None if blocker.until == inf else max(1.0, blocker.until - now))
+        return Requeue(None if until == inf else max(1.0, until - now))
+
+    async def _goes_with_its_namespace(self, body: Object) -> bool:
+        """Whether a deleted voice has to go as it is, because nothing can run in its namespace any more. Its
+        profile may have gone before it: a namespace loses its objects in any order."""
+        if not is_deleted(body) or not await is_terminating(self._api, body["metadata"]["namespace"]):
+            return False
+        LOG.warning("the namespace goes, and nothing can run in it: %s", by_hand(body))
+        return True
 
     async def _let_go(self, body: Object) -> Requeue:
         with contextlib.suppress(NotFoundError):
