@@ -70,10 +70,29 @@ def memory_by_length() -> Figure:
     return figure
 
 
+def seconds_by_way() -> Figure:
+    """Seconds and processor seconds of each way to hear ten minutes (`bench.stacks`)."""
+    rows = known("stacks")
+    ways = {"bare": "bare engines", "worker": "this project", "batched": "stock, batched"}
+    ways["sequential"] = "stock, sequential"
+    figure, axes = _empty("seconds for ten minutes of dialogue", width=6)
+    for offset, kind, name, colour in (
+        (-0.2, "seconds", "from start to end", COLOURS["ours"]),
+        (0.2, "cpu", "processor seconds", COLOURS["sequential"]),
+    ):
+        spent = [rows[f"ten/{way}"][kind] for way in ways]
+        bars = axes.bar([at + offset for at in range(len(ways))], spent, 0.38, label=name, color=colour)
+        axes.bar_label(bars, fmt="%.0f", fontsize=8)
+    axes.set_xticks(range(len(ways)), list(ways.values()))
+    axes.legend(frameon=False)
+    return figure
+
+
 COLOURS: Final = {"ours": "#0b6e4f", "sequential": "#b5651d", "batched": "#7a4fb0"}
 PLOTS: Final[Mapping[str, Callable[[], Figure]]] = {
     "word-errors-by-sound": errors_by_sound,
     "memory-by-length": memory_by_length,
+    "seconds-by-way": seconds_by_way,
 }
 
 

@@ -120,16 +120,16 @@ def by_stack(recording: Recording, way: str, scratch: Path) -> tuple[Figures, li
 
 def table(rows: dict[str, Figures]) -> str:
     """Every row, and the ratios to the worker with their goals."""
-    head = ("recording", "way", "seconds", "processor", "to the worker's", "WER", "DER", "right person")
-    columns = (*head, "speakers", "peak RSS")
+    taken = ("recording", "way", "seconds", "processor", "to the worker's", "processor to the worker's")
+    columns = (*taken, "WER", "DER", "right person", "speakers", "peak RSS")
     lines = [f"| {' | '.join(columns)} |", "|---" * len(columns) + "|"]
     for each, figures in rows.items():
         name, way = each.split("/")
         ours = rows.get(f"{name}/worker")
-        ratio = f"{figures['seconds'] / ours['seconds']:.2f}" if ours else ""
+        ratios = [f"{figures[kind] / ours[kind]:.2f}" if ours else "" for kind in ("seconds", "cpu")]
         lines.append(
             f"| {name}, {figures['media']:.0f} s | {way} | {figures['seconds']:.1f} | {figures['cpu']:.0f} "
-            f"| {ratio} | {figures['wer']:.3f} | {figures['der']:.3f} | {figures['right']:.3f} "
+            f"| {' | '.join(ratios)} | {figures['wer']:.3f} | {figures['der']:.3f} | {figures['right']:.3f} "
             f"| {figures['speakers']} | {figures['rss']} MiB |"
         )
     return "\n".join([*lines, "", *goals(rows)])
