@@ -35,6 +35,8 @@ class Rules:
 
     page_entries: int = 100
     """Entries of one page of a list."""
+    turns_pages: bool = True
+    """Whether a list has other pages than its first; otherwise each is the first, and names a next one."""
     guests: Limit | None = None
     """For requests without a valid cookie."""
     accounts: Limit | None = None

@@ -7,6 +7,7 @@ import pytest
 from ingest_contract.failures import Reason
 from ingest_contract.plan_document import SkipReason
 from ingest_contract.selection import Order
+from ingest_worker.sources import feed_pages
 from ingest_worker.sources.addresses import id_of_url
 from ingest_worker.sources.feeds import read_page
 from testkit.media.site import Answer, Site
@@ -72,6 +73,56 @@ def test_a_site_that_slows_us_down_on_a_later_page_fails_the_plan(site: Site, pl
     site.put("/page-2", b"slow", status=429)
     error = planner.failure(page(site, 1, item(site, 1), following="/page-2"))
     assert error.reason is Reason.RATE_LIMITED
+
+
+def numbered(site: Site, count: int, rel: str, *every: str) -> str:
+    """A feed of so many pages with the same entries."""
+    links = [f"/page-{number + 1}" for number in range(1, count)] + [""]
+    for number, following in enumerate(links, start=1):
+        page(site, number, *every, following=following, rel=rel)
+    return site.url("/page-1")
+
+
+def test_a_server_that_does_not_turn_pages_is_asked_for_three_more(site: Site, planner: Planner) -> None:
+    first = numbered(site, 40, "next", item(site, 1), item(site, 2))
+    found = planner.plan(first, order=Order.SOURCE)
+    assert (titles(found), found.skip_counts) == (["Episode 1", "Episode 2"], {})
+    assert [path for path, _ in site.asked] == ["/page-1", "/page-2", "/page-3", "/page-4"]
+
+
+def test_pages_without_anything_new_end_no_feed_as_long_as_newer_ones_follow(
+    site: Site, planner: Planner
+) -> None:
+    first = numbered(site, 9, "next", item(site, 1))
+    page(site, 4, item(site, 2), following="/page-5", rel="next")
+    page(site, 7, item(site, 1), item(site, 3), following="/page-8", rel="next")
+    found = planner.plan(first, order=Order.SOURCE)
+    assert titles(found) == ["Episode 1", "Episode 2", "Episode 3"]
+
+
+def test_archives_without_anything_new_are_read_back_to_the_oldest(site: Site, planner: Planner) -> None:
+    first = numbered(site, 12, "prev-archive", item(site, 1))
+    page(site, 12, item(site, 2))
+    assert titles(planner.plan(first, order=Order.SOURCE)) == ["Episode 1", "Episode 2"]
+
+
+@pytest.mark.parametrize(
+    ("limit", "most", "told"),
+    [
+        ("MOST_PAGES", 3, "page 4 of A show: a feed is read up to page 3"),
+        ("MOST_ENTRIES", 3, "page 4 of A show: a feed is read up to 3 entries"),
+    ],
+)
+def test_what_is_behind_a_limit_is_named_and_what_is_before_it_is_kept(
+    limit: str, most: int, told: str, site: Site, planner: Planner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(feed_pages, limit, most)
+    for number in range(1, 6):
+        page(site, number, item(site, number), following=f"/page-{number + 1}")
+    found = planner.plan(site.url("/page-1"), order=Order.SOURCE)
+    assert titles(found) == ["Episode 1", "Episode 2", "Episode 3"]
+    assert found.skip_counts == {SkipReason.UNREADABLE: 1}
+    assert found.skipped[0].detail == told
 
 
 def test_pages_that_lead_in_a_circle_are_read_once(site: Site, planner: Planner) -> None:

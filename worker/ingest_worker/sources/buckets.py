@@ -101,17 +101,24 @@ class Buckets:
 
     def _listed(self, store: Store, prefix: str) -> Iterator[Mapping[str, Any]]:
         following: dict[str, str] = {}
-        seen = 0
+        seen, begun, tokens = 0, set[str](), {""}
         while True:
             self._on_request()
             page = store.call("list_objects_v2", Prefix=prefix, **following)
             objects = page.get("Contents") or ()
+            first = {str(each["Key"]) for each in objects[:1]}
+            if first & begun:
+                raise _stuck(store.address, seen)
             yield from objects
             _few(store.address, seen := seen + len(objects), _MOST_OBJECTS)
-            token = page.get("NextContinuationToken")
-            if not page.get("IsTruncated") or not token:
+            if not page.get("IsTruncated"):
                 return
-            following = {"ContinuationToken": str(token)}
+            token = str(page.get("NextContinuationToken") or "")
+            if token in tokens:
+                raise _stuck(store.address, seen)
+            begun |= first
+            tokens.add(token)
+            following = {"ContinuationToken": token}
 
     def lengths(self, candidates: Sequence[Candidate], scratch: Path) -> Iterator[tuple[str, float | None]]:
         """The length in seconds that each object's container announces, by id, from a few ranges of it; None
@@ -271,6 +278,15 @@ def _few(address: ObjectAddress, count: int, most: int) -> None:
         raise StageError(
             Reason.SOURCE_UNSUPPORTED, f"{address.shown} holds more than {most} objects: name parts of it"
         )
+
+
+def _stuck(address: ObjectAddress, seen: int) -> StageError:
+    """The error for a server that says there is more and gives the same again, or no way to it."""
+    return StageError(
+        Reason.SOURCE_UNSUPPORTED,
+        f"{address.shown}: the object store does not list what comes behind the first {seen} objects: name "
+        "parts of it that hold fewer",
+    )
 
 
 def _digits(text: str) -> str:

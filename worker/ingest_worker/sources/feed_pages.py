@@ -4,8 +4,10 @@ A page that cannot be read takes all that is behind it with it. What was read be
 counts and names the page: the next plan reads it again.
 """
 
+import logging
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from typing import Final
 
 from ingest_contract.failures import SITE_BREAKERS, Kind, Reason
 from ingest_contract.order import PlannedSource
@@ -15,6 +17,12 @@ from ingest_worker.planning import Candidate
 from ingest_worker.sources.addresses import as_sent, canonical_url, id_of_entry, id_of_nothing
 from ingest_worker.sources.feeds import MOST_PAGES, FeedPage, is_feed, read_page
 from ingest_worker.sources.ytdlp import MOST_ENTRIES, Info, SiteSession
+
+LOG = logging.getLogger("ingest_worker.sources")
+
+_MOST_IDLE_PAGES: Final = 3
+"""Pages behind `next` with nothing new, in a row, after which a feed has ended: a server that does not turn
+pages names a next one on each. One page may repeat what came while we read, or have no recordings."""
 
 Entries = Callable[[Info, PlannedSource], Iterator[Candidate]]
 """The recordings of a list in yt-dlp's terms."""
@@ -31,23 +39,25 @@ class FeedReader:
         return self._session.page(url, is_feed, read_page)
 
     def candidates(self, page: FeedPage, source: PlannedSource) -> Iterator[Candidate]:
-        """The recordings of a feed, from its first page on.
-
-        Raises:
-            StageError: a site slows us down; `SOURCE_UNSUPPORTED` for more entries than a list may have.
-        """
-        seen, met, number = {canonical_url(source.url)}, set[str](), 1
+        """The recordings of a feed, from its first page on. Raises `StageError`: a site slows us down."""
+        seen, met, number, archive, idle = {canonical_url(source.url)}, set[str](), 1, False, 0
         while True:
+            before = len(met)
             for name, candidate in list(self._on(page, source, met)):
+                if len(met) == MOST_ENTRIES and name not in met:
+                    yield _unread(page, number, f"a feed is read up to {MOST_ENTRIES} entries")
+                    return
                 met.add(name)
                 yield candidate
-            if len(met) > MOST_ENTRIES:
-                raise StageError(Reason.SOURCE_UNSUPPORTED, f"the feed has more than {MOST_ENTRIES} entries")
             if page.broken:
                 yield _unread(page, number, page.broken)
+            idle = 0 if number == 1 or archive or len(met) > before else idle + 1
             if page.following is None:
                 return
-            number += 1
+            if idle == _MOST_IDLE_PAGES:
+                LOG.warning("%s names a next page on each, and the last %d bring nothing", page.title, idle)
+                return
+            number, archive = number + 1, page.archives
             try:
                 address = as_sent(page.following)
                 if canonical_url(address) in seen:

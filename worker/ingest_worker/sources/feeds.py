@@ -47,6 +47,9 @@ class FeedPage:
     """In yt-dlp's terms, and `guid`: the entry's own id, empty if it has none or shares it."""
     following: str | None
     """The address of the page with older entries."""
+    archives: bool
+    """Whether that is an archive (RFC 5005, 4): one may have nothing but what newer pages have, and others
+    behind it."""
     broken: str
     """Why the page ends before its end; empty if it does not."""
 
@@ -79,7 +82,7 @@ def read_page(content: bytes, address: str) -> FeedPage:
         _described(entry, _media_of(entry, address), title, "" if guid in shared else guid)
         for entry, guid in zip(found.entries, guids, strict=True)
     ]
-    return FeedPage(title, [each for each in entries if each["url"]], _following(found, address), broken)
+    return FeedPage(title, [each for each in entries if each["url"]], *_following(found, address), broken)
 
 
 def _broken(found: Any) -> str:
@@ -151,6 +154,7 @@ def _joined(address: str, href: str) -> str:
         return href  # it is no address, and is told as such
 
 
-def _following(found: Any, address: str) -> str | None:
+def _following(found: Any, address: str) -> tuple[str | None, bool]:
     links = {str(each.get("rel")): str(each.get("href") or "") for each in found.feed.get("links", ())}
-    return _joined(address, links.get("prev-archive") or links.get("next") or "") or None
+    archive = links.get("prev-archive") or ""
+    return _joined(address, archive or links.get("next") or "") or None, bool(archive)
