@@ -209,9 +209,9 @@ FAILURES: Final = MappingProxyType(
             27,
             _K.INPUT,
             _V.GIVE_UP,
-            "Nothing is at this address (HTTP 404 or 410, or no such file). Check the link.",
-            next_step="Nothing is at the address (HTTP 404 or 410, or no such file): correct the link in a "
-            "new batch, or put the file back and run `ingestctl retry`.",
+            "Nothing is at this address (HTTP 404 or 410, no such file or tab of a channel). Check the link.",
+            next_step="Nothing is at the address (HTTP 404 or 410, no such file or tab of a channel): "
+            "correct the link in a new batch, or put the file back and run `ingestctl retry`.",
         ),
         _R.SOURCE_REFUSED: Failure(
             28,

@@ -82,8 +82,9 @@ class SkipReason(StrEnum):
     files are counted, and listed by extension."""
     UNREADABLE = "Unreadable"
     """A file, or a folder with all that is in it, that cannot be read: no permission, or a link that leads
-    nowhere or out of the folders that the profile allows. Or a page of a feed, with all that is behind it, a
-    line of a manifest: nothing is there, or the profile does not allow it."""
+    nowhere or out of the folders that the profile allows. Or a page of a feed, with all that is behind it; a
+    line of a manifest: nothing is there, or the profile does not allow it; a tab that its channel does not
+    have."""
     ADDRESS_TOO_LONG = "AddressTooLong"
     """Its address is longer than an order can carry (2,048 characters)."""
     ADDRESS_INVALID = "AddressInvalid"

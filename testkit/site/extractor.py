@@ -3,7 +3,8 @@ means alone, because the process of a worker loads this file as a plugin.
 
 A list is as YouTube's: a channel's own address gives its tabs, each a list in the list, read page by page;
 entries as the list shows them. A recording that cannot be had is refused in YouTube's words through the
-functions that yt-dlp's YouTube extractor calls (`extractor/youtube/_video.py`, `_real_extract`).
+functions that yt-dlp's YouTube extractor calls (`extractor/youtube/_video.py`, `_real_extract`), and a tab
+that a channel does not have in that extractor's words (`_tab.py`).
 """
 
 import shutil
@@ -14,7 +15,7 @@ from typing import Any, Final
 
 from yt_dlp.extractor.common import InfoExtractor
 from yt_dlp.globals import extractors
-from yt_dlp.utils import urljoin
+from yt_dlp.utils import ExtractorError, urljoin
 
 VARIABLE: Final = "INGEST_YTDLP_PLUGINS"
 """The environment variable from which workers take their folder of plugins."""
@@ -97,16 +98,19 @@ class _ChannelIE(_SiteIE):
         return found
 
     def _tab(self, url: str, name: str, tab: str) -> dict[str, Any]:
+        first = self._page(f"{url}?page=0", name)
+        if "entries" not in first:
+            raise ExtractorError(f"This channel does not have a {tab} tab", expected=True)
         result: dict[str, Any] = self.playlist_result(
-            self._entries(url, name), name, f"{name} - {tab}", channel=name, uploader=name
+            self._entries(url, name, first), name, f"{name} - {tab}", channel=name, uploader=name
         )
         result |= {"extractor_key": self.ie_key(), "extractor": self.IE_NAME, "webpage_url": url}
         return result
 
-    def _entries(self, url: str, name: str) -> Iterator[dict[str, Any]]:
+    def _entries(self, url: str, name: str, first: dict[str, Any]) -> Iterator[dict[str, Any]]:
         page: int | None = 0
         while page is not None:
-            found = self._page(f"{url}?page={page}", name)
+            found = first if page == 0 else self._page(f"{url}?page={page}", name)
             for entry in found["entries"]:
                 about = {key: entry.get(key) for key in ("duration", "live_status", "availability")}
                 yield self.url_result(

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from testkit.site.accounts import Account
 from testkit.site.entries import Channel, Entry, Tab, Trait
-from testkit.site.rules import Refusal
+from testkit.site.rules import Refusal, Rules
 
 Page = dict[str, Any]
 
@@ -42,13 +42,15 @@ def refusal_page(refusal: Refusal) -> Page:
     return {"status": "LOGIN_REQUIRED", **_REFUSED[refusal]}
 
 
-def list_page(site: str, channel: Channel, tab: Tab | None, page: int, per_page: int) -> Page:
-    """One page of a tab; of a channel itself, the names of its tabs."""
-    if tab is None:
+def list_page(site: str, channel: Channel, tab: Tab | None, page: int, rules: Rules) -> Page:
+    """One page of a tab; of a channel itself, and in place of a tab that it does not have, the names of its
+    tabs."""
+    entries = channel.tab(tab) if tab else ()
+    if not entries:
         return {"title": channel.name, "tabs": [each.value for each in Tab if channel.tab(each)]}
-    entries = channel.tab(tab)
-    shown = entries[page * per_page : (page + 1) * per_page]
-    more = page + 1 if (page + 1) * per_page < len(entries) else None
+    start = page * rules.page_entries if rules.turns_pages else 0
+    shown = entries[start : start + rules.page_entries]
+    more = page + 1 if start + len(shown) < len(entries) or not rules.turns_pages else None
     return {"title": channel.name, "entries": [_listed(site, entry) for entry in shown], "next": more}
 
 

@@ -82,8 +82,8 @@ class Site:
             channel, tab = self.channels.get(asked["channel"]), asked["tab"]
             if channel is None or (tab and tab not in [each.value for each in Tab]):
                 return Answer(b"no such channel", 404)
-            number, size = int(asked["page"] or 0), self.rules.page_entries
-            return Answer.json(list_page(self.name, channel, Tab(tab) if tab else None, number, size))
+            number = int(asked["page"] or 0)
+            return Answer.json(list_page(self.name, channel, Tab(tab) if tab else None, number, self.rules))
         found = self._entries.get(asked["id"])
         if found is None:
             return Answer(b"no such recording", 404)

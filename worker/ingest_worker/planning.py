@@ -33,10 +33,8 @@ M = TypeVar("M", bound=ContractModel)
 MAX_ADDRESS_CHARACTERS: Final = 2048
 """Characters: what `Location` in the contract allows."""
 
-
 SHORT_SECONDS: Final = 60
-"""Of a short whose length is not known, for the order alone: YouTube's had a minute at most until October
-2024, and have three since."""
+"""Of a short of unknown length, for the order alone: YouTube's had a minute at most, three since 10/2024."""
 
 
 class Liveness(StrEnum):
@@ -74,6 +72,8 @@ class Candidate:
     """Number of files in a folder, counted by this candidate, that no decoder reads; 0 for a recording."""
     fault: str = ""
     """Why its address cannot be fetched; empty if it can."""
+    empty: Reason | None = None
+    """Why a plan of this alone fails, if its site says that there is no such list."""
     reference: str = ""
     """What is planned and shown in place of its address, if that is secret."""
     unreadable: str = ""

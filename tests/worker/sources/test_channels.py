@@ -1,6 +1,7 @@
 """Channels of thousands with tabs, as the real yt-dlp lists them: what one address means, what is asked for,
 and what a plan that died need not ask for again."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import pytest
 
 from ingest_contract.failures import Reason
 from ingest_contract.plan_document import PlanDocument, SkipReason
+from ingest_contract.secret_addresses import secret_address
 from ingest_contract.selection import Exclude, Include, Order
 from ingest_worker.details import Detail, Fact
 from ingest_worker.errors import StageError
@@ -59,6 +61,64 @@ def test_finished_streams_of_a_channel_are_left_out_unless_asked_for(talks: Site
 def test_a_tab_is_named_by_its_address(talks: Site, planner: Planner, tab: Tab) -> None:
     found = planner.plan(talks.url(f"@talks/{tab.value}"), order=Order.SOURCE, include=(Include.LIVE,))
     assert {item.id for item in found.items} == ids(*on_tab(TALKS, tab))
+
+
+SOME = channel(30, name="some", seed=1)
+NO_SHORTS = Channel("calm", tuple(each for each in SOME.entries if each.tab is not Tab.SHORTS))
+SAYS = "This channel does not have a shorts tab"
+
+
+@pytest.fixture
+def calm() -> Iterator[Site]:
+    with registered(), serving(Site(TALKS, NO_SHORTS)) as found:
+        yield found
+
+
+@pytest.mark.parametrize("kind", ["sources", "manifest", "secret"])
+def test_a_tab_that_a_channel_does_not_have_is_named_and_costs_no_other(
+    kind: str, calm: Site, planner: Planner, tmp_path: Path
+) -> None:
+    asked = [calm.url(path) for path in ("@calm/videos", "@calm/shorts", "@talks/shorts")]
+    if kind != "sources":
+        path = tmp_path / ("urls.txt" if kind == "secret" else "urls.jsonl")
+        lines = asked if kind == "secret" else [json.dumps({"url": each}) for each in asked]
+        path.write_text("\n".join(lines), encoding="utf-8")
+        planner.allow["folders"] = (str(tmp_path),)
+        asked = [secret_address(str(path)) if kind == "secret" else path.as_uri()]
+    found = planner.plan(*asked, order=Order.SOURCE)
+    wanted = ids(*on_tab(NO_SHORTS, Tab.VIDEOS), *on_tab(TALKS, Tab.SHORTS))
+    assert {item.id for item in found.items} == wanted
+    assert found.skip_counts[SkipReason.UNREADABLE] == 1
+    (told,) = (each for each in found.skipped if each.reason is SkipReason.UNREADABLE)
+    assert (SAYS.replace("shorts", "***") if kind == "secret" else SAYS) in told.detail
+    assert ("line 2 of " if kind == "secret" else "@calm/shorts") in told.title
+
+
+@pytest.mark.parametrize("channels", [["calm"], ["calm", "quiet"]])
+def test_a_plan_of_nothing_but_tabs_that_are_not_there_fails_by_name(
+    channels: list[str], planner: Planner
+) -> None:
+    quiet = Channel("quiet", NO_SHORTS.entries)
+    with registered(), serving(Site(NO_SHORTS, quiet)) as site:
+        error = planner.failure(*(site.url(f"@{name}/shorts") for name in channels))
+        assert (error.reason, error.retry_after_seconds) == (Reason.NOT_FOUND, None)
+        assert str(error) == f"{site.url('@calm/shorts')}: {SAYS}"
+
+
+def test_a_channel_that_is_gone_fails_the_plan_as_any_list_does(calm: Site, planner: Planner) -> None:
+    error = planner.failure(calm.url("@calm/videos"), calm.url("@gone/shorts"))
+    assert error.reason is Reason.NOT_FOUND
+    assert "@gone/shorts: " in str(error)
+
+
+def test_a_list_whose_pages_repeat_without_end_is_left_when_nothing_new_comes(
+    talks: Site, planner: Planner
+) -> None:
+    talks.rules.turns_pages, talks.rules.page_entries = False, 50
+    found = planner.plan(talks.url("@talks/videos"), order=Order.SOURCE)
+    shown = TALKS.tab(Tab.VIDEOS)[:50]
+    assert {item.id for item in found.items} == ids(*(set(shown) & set(on_tab(TALKS, Tab.VIDEOS))))
+    assert len(talks.visits.of(Kind.LIST)) == 22, "a thousand entries again, and one"
 
 
 def test_shorts_of_a_channel_are_left_out_by_their_kind(talks: Site, planner: Planner) -> None:

@@ -24,7 +24,7 @@ from yt_dlp.utils import (
 
 from ingest_contract.failures import Kind, Reason
 from ingest_worker.errors import StageError
-from ingest_worker.sources.errors import stage_error
+from ingest_worker.sources.errors import EmptyListError, stage_error
 
 SENTENCES = {
     "Private video. Sign in if you've been granted access to this video. "
@@ -76,6 +76,8 @@ SENTENCES = {
     "Requested format is not available. "
     "Use --list-formats for a list of available formats": Reason.EXTRACTOR_BROKEN,
     "No video formats found!": Reason.EXTRACTOR_BROKEN,
+    "This channel does not have a shorts tab": Reason.NOT_FOUND,
+    "This account does not have any videos posted": Reason.NOT_FOUND,
     "Unable to extract uploader id": Reason.EXTRACTOR_BROKEN,
 }
 
@@ -97,6 +99,21 @@ def test_each_sentence_has_its_reason(text: str, reason: Reason) -> None:
 )
 def test_a_sentence_counts_only_from_its_beginning(text: str) -> None:
     assert told(ExtractorError(text)).reason is Reason.EXTRACTOR_BROKEN
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        ExtractorError("This channel does not have a streams tab", expected=True),
+        ExtractorError("This account does not have any videos posted", expected=True),
+        UserNotLive(video_id="UC123"),
+    ],
+)
+def test_a_list_that_is_not_there_is_another_error_than_one_that_cannot_be_read(
+    error: ExtractorError,
+) -> None:
+    assert isinstance(told(DownloadError("ERROR", exc_info=(type(error), error, None))), EmptyListError)
+    assert not isinstance(told(ExtractorError("This playlist does not exist", expected=True)), EmptyListError)
 
 
 OF_ONE_VIDEO = [

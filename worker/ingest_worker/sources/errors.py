@@ -52,6 +52,9 @@ _CLASSES: Final[tuple[tuple[type[BaseException], Reason], ...]] = (
 _UNAVAILABLE: Final = r"(?:Video unavailable\. )?"
 """The beginning of YouTube's messages, to which yt-dlp appends the particular reason."""
 
+_NO_LIST: Final = r"This (?:channel does not have a .* tab|account does not have any videos posted)"
+"""YouTube's and TikTok's, in yt-dlp's words."""
+
 _SENTENCES: Final = tuple(
     (re.compile(_UNAVAILABLE + pattern, re.IGNORECASE), reason)
     for pattern, reason in (
@@ -90,6 +93,7 @@ _SENTENCES: Final = tuple(
             Reason.DRM_PROTECTED,
         ),
         (r"This video does not exist", Reason.NOT_FOUND),
+        (_NO_LIST, Reason.NOT_FOUND),
         (r"m3u8 download detected but ffmpeg could not be found", Reason.SOURCE_UNSUPPORTED),
         (r"Unsupported URL", Reason.SOURCE_UNSUPPORTED),
         (r"The extracted extension .* is unusual and will be skipped", Reason.SOURCE_UNSUPPORTED),
@@ -117,6 +121,16 @@ _MOST_SECONDS: Final = 86_400
 """If a server asks us to wait longer than a day, the retry is after a day."""
 
 
+class EmptyListError(StageError):
+    """The site of a list says that there is none: a channel has no such tab, or is not live."""
+
+
+def worded(error: StageError, message: str) -> StageError:
+    """The same error in other words."""
+    kind = EmptyListError if isinstance(error, EmptyListError) else StageError
+    return kind(error.reason, message, retry_after_seconds=error.retry_after_seconds)
+
+
 def stage_error(error: BaseException, *, downloading: bool) -> StageError:
     """The typed error for anything that yt-dlp raises.
 
@@ -134,7 +148,8 @@ def stage_error(error: BaseException, *, downloading: bool) -> StageError:
         or _by_sentence(links)
         or _by_kind(links, downloading=downloading)
     )
-    return StageError(reason, _message(links), retry_after_seconds=_retry_after(links))
+    kind = EmptyListError if any(map(_names_no_list, links)) else StageError
+    return kind(reason, _message(links), retry_after_seconds=_retry_after(links))
 
 
 def local_reason(error: OSError) -> Reason | None:
@@ -207,6 +222,10 @@ def _is_ytdlps(link: BaseException) -> bool:
     ]
     whose = [name for name in names if name in ("yt_dlp", "ingest_worker")]
     return whose[-1:] == ["yt_dlp"]
+
+
+def _names_no_list(link: BaseException) -> bool:
+    return isinstance(link, UserNotLive) or re.match(_NO_LIST, _words(link)) is not None
 
 
 def _words(link: BaseException) -> str:

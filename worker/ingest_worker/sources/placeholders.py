@@ -12,6 +12,7 @@ from ingest_contract.text import legible
 from ingest_worker.errors import StageError
 from ingest_worker.planning import Candidate
 from ingest_worker.sources.addresses import id_of_nothing
+from ingest_worker.sources.errors import EmptyListError
 
 
 def unread_files(folder: PurePath, others: Counter[str]) -> Iterator[Candidate]:
@@ -36,8 +37,10 @@ def unusable(address: str, title: str, fault: str) -> Candidate:
 
 
 def unread_line(address: str, title: str, error: StageError) -> Candidate:
-    """A placeholder for a line of a manifest at which nothing can be read, so that the plan counts and names
-    it. Raises the error if it is not about this line alone: a network or a site that fails takes all."""
+    """A placeholder for a line of a manifest, or a list, at which nothing can be read, so that the plan
+    counts and names it. Raises the error if it is not about this one alone: a network or a site that fails
+    takes all."""
     if error.failure.kind is not Kind.INPUT:
         raise error
-    return Candidate(id_of_nothing(address), "", title, unreadable=str(error))
+    empty = error.reason if isinstance(error, EmptyListError) else None
+    return Candidate(id_of_nothing(address), "", title, unreadable=str(error), empty=empty)

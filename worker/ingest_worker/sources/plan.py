@@ -115,15 +115,22 @@ def _more_of(candidate: Candidate, detailed: Mapping[str, Candidate]) -> Candida
 
 
 def _listed(resolver: Resolver, sources: Sequence[PlannedSource]) -> Iterator[Candidate]:
-    """Every recording of every source. A source that is not an address is left out if there are others; alone
-    it fails the plan, with its own message."""
+    """Every recording of every source. A source that is not an address, or a list of which its site says that
+    there is none, is left out if there are others; alone it fails the plan, with its own message."""
+    empty, others = list[tuple[Reason, str]](), False
     for source in sources:
         try:
-            yield from resolver.candidates(source)
+            found = list(resolver.candidates(source))
         except NotAnAddressError as error:
             if len(sources) == 1:
                 raise
-            yield unusable(source.url, "", str(error))
+            found = [unusable(source.url, "", str(error))]
+        yield from found
+        nothing = [(each.empty, each.unreadable) for each in found if each.empty]
+        others = others or not found or len(nothing) < len(found)
+        empty += nothing
+    if empty and not others:
+        raise StageError(*empty[0])
 
 
 _MOST_SLOW_PAGES: Final = 3

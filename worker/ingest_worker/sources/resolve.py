@@ -3,7 +3,7 @@
 A recording whose address does not answer is still a recording: it becomes a candidate and fails in its own
 run, where it is counted and reported, and no other fails with it. A list that cannot be read fails the plan,
 because it is unknown what is missing; one that a line of a manifest names is left out with its reason, if the
-fault is its own.
+fault is its own, and so is one of which its site says that there is none.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -32,6 +32,7 @@ from ingest_worker.sources.addresses import (
 from ingest_worker.sources.buckets import Buckets
 from ingest_worker.sources.budget import Budget, for_a_listing
 from ingest_worker.sources.entries import address_of, candidate_of, title_of
+from ingest_worker.sources.errors import EmptyListError, worded
 from ingest_worker.sources.feed_pages import FeedReader
 from ingest_worker.sources.guard import Policy
 from ingest_worker.sources.manifests import bytes_of, is_manifest, listed, named, with_facts
@@ -97,7 +98,8 @@ class Resolver:
             try:
                 yield from with_facts(source, self._found_at(source))
             except StageError as error:
-                if not source.of_line or isinstance(error, NotAnAddressError):
+                alone = source.of_line or isinstance(error, EmptyListError)
+                if not alone or isinstance(error, NotAnAddressError):
                     raise
                 yield unread_line(source.url, source.title or shown(source.url), error)
 
@@ -114,9 +116,7 @@ class Resolver:
         except NotAnAddressError:
             raise
         except StageError as error:
-            raise StageError(
-                error.reason, f"{shown(source.url)}: {error}", retry_after_seconds=error.retry_after_seconds
-            ) from error
+            raise worded(error, f"{shown(source.url)}: {error}") from error
 
     def _manifest(self, source: PlannedSource) -> Iterator[Candidate]:
         """The recordings of every line; those of media files without a request."""
@@ -159,7 +159,7 @@ class Resolver:
             except NotAnAddressError as error:
                 yield unusable(line.reference, line.name, str(error))
             except StageError as error:
-                if line.facts is None:
+                if line.facts is None and not isinstance(error, EmptyListError):
                     raise
                 yield unread_line(line.reference, line.name, error)
 
@@ -231,6 +231,8 @@ class Resolver:
                 yield from self._entry(entry, source, depth)
             except NotAnAddressError as error:
                 yield unusable(str(entry.get("url") or ""), title_of(entry), str(error))
+            except EmptyListError as error:
+                yield unread_line(address_of(entry), title_of(entry), error)
 
     def _entry(self, entry: Info, source: PlannedSource, depth: int) -> Iterator[Candidate]:
         key = entry.get("ie_key")

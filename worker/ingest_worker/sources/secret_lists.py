@@ -23,6 +23,7 @@ from ingest_contract.source_lines import lines_that_count, manifest_line
 from ingest_contract.text import without_credentials
 from ingest_worker.errors import StageError
 from ingest_worker.sources.addresses import NotAnAddressError, as_sent
+from ingest_worker.sources.errors import worded
 
 MOST_LINES: Final = 1000
 """Addresses in one list, as in one plan."""
@@ -103,11 +104,7 @@ def unquoted(line: Line) -> Iterator[None]:
     except NotAnAddressError:
         raise _NoAddressError(line) from None
     except StageError as error:
-        raise StageError(
-            error.reason,
-            f"{line.name}: {hidden(str(error), line.url)}",
-            retry_after_seconds=error.retry_after_seconds,
-        ) from None
+        raise worded(error, f"{line.name}: {hidden(str(error), line.url)}") from None
 
 
 def hidden(text: str, address: str) -> str:
