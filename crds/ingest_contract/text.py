@@ -8,6 +8,7 @@ CVE-2021-42574).
 
 import re
 from typing import Final
+from unicodedata import normalize
 from urllib.parse import unquote_plus
 
 _BLANK: Final = "\t\n\v\f\r\x1c\x1d\x1e\x1f\x85\u2028\u2029"
@@ -48,6 +49,17 @@ def legible(text: str) -> str:
     """
     whole = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
     return " ".join(_GONE.sub("", whole.translate(_BLANKS)).split())
+
+
+def composed(text: str) -> str:
+    """The text as it is compared where people write one side: an `é` of two characters, as in names of files
+    that come from a Mac, is the `é` of one (NFC, Unicode Standard Annex 15)."""
+    return normalize("NFC", text)
+
+
+def spellings(text: str) -> list[str]:
+    """The text as it is, composed and decomposed, each once: for whoever looks up what is kept as it came."""
+    return list(dict.fromkeys([text, composed(text), normalize("NFD", text)]))
 
 
 def without_credentials(address: str) -> str:

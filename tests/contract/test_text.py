@@ -11,7 +11,7 @@ from ingest_contract.foreign import LINE_CHARACTERS
 from ingest_contract.order import Item
 from ingest_contract.plan_document import Skipped, SkipReason
 from ingest_contract.receipt import Receipt, decode, encode
-from ingest_contract.text import escaped, legible, said, without_credentials
+from ingest_contract.text import composed, escaped, legible, said, spellings, without_credentials
 
 ANY_TEXT = st.text(st.characters(), max_size=300)
 """With surrogates and controls."""
@@ -118,3 +118,14 @@ def test_a_message_shows_no_credentials_wherever_its_addresses_stand() -> None:
         "see 'postgresql://me:secret@db/x', xhttps://u:secret@h"
     )
     assert said(text) == "Unable to download (https://h/a?b=1 see 'postgresql://db/x', xhttps://h"
+
+
+@pytest.mark.parametrize("text", ["Ren\u00e9", "Rene\u0301", "\u1100\u1161", "\uac00"])
+def test_spellings_of_a_text_are_compared_as_one(text: str) -> None:
+    assert len({composed(each) for each in spellings(text)}) == 1
+    assert spellings(text)[0] == text
+    assert len(spellings(text)) == 2
+
+
+def test_a_text_of_one_spelling_stays_one() -> None:
+    assert spellings("\ufb01n 1\u2075") == ["\ufb01n 1\u2075"], "look-alikes are other texts"

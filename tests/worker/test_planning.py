@@ -3,7 +3,8 @@
 import random
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, Literal
+from unicodedata import normalize
 
 import pytest
 from hypothesis import given
@@ -132,6 +133,21 @@ def test_titles_are_chosen_by_patterns_in_whatever_case_and_unknown_ones_stay() 
     found = plan(named, wanted, {})
     assert [item.title for item in found.items] == ["Interview 1", "ein INTERVIEW", "Straße (Interview)", ""]
     assert reasons(found) == {"Interview [live]": "TitleUnwanted", "Talk": "TitleUnwanted"}
+
+
+@pytest.mark.parametrize("of_title", ["NFC", "NFD"])
+@pytest.mark.parametrize("of_pattern", ["NFC", "NFD"])
+@pytest.mark.parametrize(
+    "pattern", ["R\u00c9UNION*", "r?union*", "r[\u00e8\u00e9]union*", "*\u0390*", "r?union ?"]
+)
+def test_a_title_fits_a_pattern_whatever_the_normal_form_of_either(
+    pattern: str, of_pattern: Literal["NFC", "NFD"], of_title: Literal["NFC", "NFD"]
+) -> None:
+    title = normalize(of_title, "R\u00e9union \u0390")
+    for select, kept in (("titles", 1), ("except_titles", 0)):
+        wanted = order(**{select: (normalize(of_pattern, pattern),)})
+        assert len(plan([replace(video("a"), title=title)], wanted, {}).items) == kept
+    assert plan([replace(video("a"), title="Runion \u03b9")], order(titles=(pattern,)), {}).items == ()
 
 
 def test_another_language_is_left_out_and_an_unknown_one_stays() -> None:

@@ -8,6 +8,7 @@ from fnmatch import translate
 from ingest_contract.languages import code_of
 from ingest_contract.plan_document import SkipReason
 from ingest_contract.selection import Exclude, Select
+from ingest_contract.text import composed
 
 Unwanted = tuple[SkipReason, str] | None
 """The reason and the value that decided; None for what is wanted."""
@@ -21,7 +22,7 @@ def by_kind(select: Select, *, short: bool, stream: bool) -> Unwanted:
 
 
 def by_title(select: Select) -> Callable[[str], Unwanted]:
-    """Judges titles by the patterns, in whatever case."""
+    """Judges titles by the patterns, in whatever case and normal form."""
     wanted, unwanted = _matching(select.titles), _matching(select.except_titles)
 
     def judged(title: str) -> Unwanted:
@@ -32,8 +33,13 @@ def by_title(select: Select) -> Callable[[str], Unwanted]:
 
 
 def _matching(patterns: Sequence[str]) -> Callable[[str], bool]:
-    compiled = [re.compile(translate(pattern.casefold())) for pattern in patterns]
-    return lambda title: any(pattern.match(title.casefold()) for pattern in compiled)
+    compiled = [re.compile(translate(_in_any_case(pattern))) for pattern in patterns]
+    return lambda title: any(pattern.match(_in_any_case(title)) for pattern in compiled)
+
+
+def _in_any_case(text: str) -> str:
+    # Once more: folding takes some letters apart (`ΐ`), and `?` is one character.
+    return composed(composed(text).casefold())
 
 
 def by_language(select: Select, language: str | None) -> Unwanted:

@@ -5,7 +5,8 @@ import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
+from unicodedata import normalize
 
 import pytest
 
@@ -14,6 +15,7 @@ from ingest_contract.profile import AllowedSources
 from ingest_worker.errors import StageError
 from ingest_worker.sources import files
 from ingest_worker.sources.files import files_in, is_local, located, media_file
+from ingest_worker.sources.folders import matcher
 
 
 @pytest.fixture
@@ -155,13 +157,15 @@ def shared() -> Iterator[Path]:
     """A folder that an ordinary user can reach, and we as that user: root would read everything."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name).resolve()
-        for path in ("in/a.mp3", "in/open/b.mp3", "in/shut/c.mp3", "in/listed/d.mp3", "in/listed/e.txt"):
+        listed = ("in/listed/d.mp3", "in/listed/e.txt")
+        for path in ("in/a.mp3", "in/open/b.mp3", "in/shut/c.mp3", *listed, "apart/hidden/d\u00e9but.mp3"):
             (folder / path).parent.mkdir(parents=True, exist_ok=True)
             (folder / path).write_text("x")
         for path in (folder, folder / "in"):
             path.chmod(0o755)
         (folder / "in/shut").chmod(0)
         (folder / "in/listed").chmod(0o444)
+        (folder / "apart/hidden").chmod(0o111)
         root = os.geteuid() == 0
         if root:
             os.seteuid(_NOBODY)
@@ -170,7 +174,7 @@ def shared() -> Iterator[Path]:
         finally:
             if root:
                 os.seteuid(0)
-            for path in ("in/shut", "in/listed"):
+            for path in ("in/shut", "in/listed", "apart/hidden"):
                 (folder / path).chmod(0o755)
 
 
@@ -272,6 +276,35 @@ def test_a_file_whose_server_fails_is_planned_and_fails_by_itself(
 def test_a_pattern_means_what_it_means_to_pathlib(folder: Path, glob: str, names: list[str]) -> None:
     found = files_in(folder / "in", glob, allow(folder / "in"))
     assert ([path.name for path in found.media], found.unread) == (names, {})
+
+
+GLOBS = [
+    "R\u00e9union/*.mp3",
+    "R?union/d\u00e9but.mp3",
+    "**/d[\u00e9\u00e8]but.*",
+    "R\u00e9union/d\u00e9but.mp3",
+]
+
+
+@pytest.mark.parametrize("form", ["NFC", "NFD"])
+@pytest.mark.parametrize("written", ["NFC", "NFD"])
+@pytest.mark.parametrize("glob", GLOBS)
+def test_a_pattern_finds_names_whatever_the_normal_form_of_either_and_opens_them_as_they_are(
+    glob: str, written: Literal["NFC", "NFD"], form: Literal["NFC", "NFD"], folder: Path
+) -> None:
+    path = folder / "in" / normalize(form, "R\u00e9union") / normalize(form, "d\u00e9but.mp3")
+    path.parent.mkdir()
+    path.write_text("x")
+    found = files_in(folder / "in", normalize(written, glob), allow(folder / "in"))
+    assert (found.media, found.unread) == ([path], {})
+    assert matcher(normalize(written, glob))(str(path.relative_to(folder / "in")))
+    assert not matcher(normalize(written, glob))("Reunion/debut.mp3")
+
+
+def test_a_name_in_a_folder_that_cannot_be_listed_is_found_as_it_is_written(shared: Path) -> None:
+    glob = "hidden/d\u00e9but.mp3"
+    found = files_in(shared / "apart", glob, allow(shared / "apart"))
+    assert ([path.name for path in found.media], found.unread) == (["d\u00e9but.mp3"], {})
 
 
 @pytest.mark.parametrize("glob", ["/etc/*", "", ".", "**.mp4", "a/b**/c", "a\0b"])

@@ -21,7 +21,7 @@ from ingest_contract.failures import BREAKERS, Reason
 from ingest_contract.object_address import ObjectAddress, object_address
 from ingest_contract.order import Item, PlannedSource
 from ingest_contract.profile import FetchProfile
-from ingest_contract.text import legible
+from ingest_contract.text import legible, spellings
 from ingest_worker.domain import Media
 from ingest_worker.errors import StageError
 from ingest_worker.formats import ending_of
@@ -82,13 +82,12 @@ class Buckets:
         alone = is_media_file(address.key) and not address.key.endswith("/")
         prefix = address.key if alone or not address.key else f"{address.key.rstrip('/')}/"
         wanted = matcher(source.glob or "**/*")
+        begins = spellings(prefix)  # one request more or two, for names that are not ASCII alone
         media, others = list[Candidate](), Counter[str]()
         with self._open(address, for_a_listing(self._fetch), "listing it") as store:
-            for found in self._listed(store, prefix):
+            for begin, found in ((each, found) for each in begins for found in self._listed(store, each)):
                 key = str(found["Key"])
-                if key.endswith("/") or (
-                    key != address.key if alone else not wanted(key.removeprefix(prefix))
-                ):
+                if key.endswith("/") or (key != begin if alone else not wanted(key.removeprefix(begin))):
                     continue
                 if is_media_file(key):
                     media.append(_candidate(address, key, found, source))

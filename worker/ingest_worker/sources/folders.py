@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from ingest_contract.failures import Reason
+from ingest_contract.text import composed
 from ingest_worker.errors import StageError, unreadable
 
 _BELOW: Final = "**"
@@ -71,13 +72,22 @@ class Walk:
         """For a name or a pattern of names: files in the last place, and folders in every other."""
         part, last = self._parts[place], place + 1 == len(self._parts)
         named = _WILD.search(part) is None
-        for name in [part] if named else self._names(folder, part):
+        for name in self._named(folder, part) if named else self._names(folder, part):
             path = folder / name
             if last or self._enters(path):
                 yield path, place + 1
 
+    def _named(self, folder: Path, name: str) -> list[str]:
+        """The name itself, which may be of a folder that cannot be listed, and whatever there is of it in
+        another normal form."""
+        others = list[str]()
+        ours = os.access in os.supports_effective_ids
+        if not name.isascii() and os.access(folder, os.R_OK | os.X_OK, effective_ids=ours):
+            others = [each.name for each in self._listed(folder) if composed(each.name) == composed(name)]
+        return list(dict.fromkeys([name, *others]))
+
     def _names(self, folder: Path, part: str) -> Iterator[str]:
-        return (each.name for each in self._listed(folder) if fnmatch.fnmatchcase(each.name, part))
+        return (each.name for each in self._listed(folder) if _fits(each.name, part))
 
     def _listed(self, folder: Path) -> Iterator["os.DirEntry[str]"]:
         try:
@@ -126,12 +136,17 @@ def matcher(glob: str) -> Callable[[str], bool]:
             for place in places:
                 if place < len(parts) and parts[place] == _BELOW:
                     after |= {place, place + 1} if place + 1 == len(parts) else {place}
-                elif place < len(parts) and fnmatch.fnmatchcase(name, parts[place]):
+                elif place < len(parts) and _fits(name, parts[place]):
                     after.add(place + 1)
             places = reached(after)
         return len(parts) in places
 
     return matches
+
+
+def _fits(name: str, part: str) -> bool:
+    """Whether a name fits a pattern of names, whatever the normal form of either."""
+    return fnmatch.fnmatchcase(composed(name), composed(part))
 
 
 def _is_folder(entry: "os.DirEntry[str]") -> bool:

@@ -66,8 +66,9 @@ def forget_channel(connection: Connection, channel: str, by: Signed) -> Gone:
     """Forget every recording of a channel, and take in none of it again. Raises `StageError`."""
     with translated("forgetting a channel"), connection.transaction():
         rows = connection.execute(
-            "select id from ingest.recording where lower(channel) = lower(%s) "
-            "union select recording from ingest.detail where lower(said ->> 'channel') = lower(%s) "
+            "select id from ingest.recording where lower(normalize(channel)) = lower(normalize(%s)) "
+            "union select recording from ingest.detail "
+            "where lower(normalize(said ->> 'channel')) = lower(normalize(%s)) "
             "order by 1",
             [channel, channel],
         )

@@ -9,6 +9,7 @@ from typing import Any, Final
 from psycopg.rows import class_row
 
 from ingest_contract.selection import StoreSource
+from ingest_contract.text import spellings
 from ingest_worker.store.connect import Connection
 from ingest_worker.store.errors import translated
 from ingest_worker.store.records import Recording
@@ -74,7 +75,7 @@ def heard_by(connection: Connection, namespace: str, wanted: StoreSource) -> Seq
     namespace has made of a recording since is not this one's to change."""
     asked = {
         "namespace": namespace,
-        "channels": list(wanted.channels),
+        "channels": [each for channel in wanted.channels for each in spellings(channel)],
         "batches": [f"{namespace}/{name}" for name in wanted.batches],
     }
     with (

@@ -8,7 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
-from ingest_contract.text import legible
+from ingest_contract.text import composed, legible, spellings
 from ingest_worker.spans import Spans, flat, from_flat, joined
 from ingest_worker.store.connect import Connection
 from ingest_worker.store.errors import translated
@@ -41,12 +41,19 @@ class Tombstone:
 
 
 def key_of(kind: TombstoneKind, what: str) -> str:
-    """The digest of a thing: of a name or channel without regard to case and spaces."""
-    plain = (
-        what
-        if kind in (TombstoneKind.RECORDING, TombstoneKind.PART, TombstoneKind.CUT)
-        else legible(what).casefold()
-    )
+    """The digest of a thing: of a name or channel without regard to case, spaces and normal form."""
+    named = kind in (TombstoneKind.VOICE, TombstoneKind.CHANNEL)
+    return _digest(kind, composed(legible(what)).casefold() if named else what)
+
+
+def _keys_of(kind: TombstoneKind, what: str) -> list[str]:
+    """Every digest under which a thing may be marked: marks of before were made of a name as it came."""
+    if kind not in (TombstoneKind.VOICE, TombstoneKind.CHANNEL):
+        return [key_of(kind, what)]
+    return [_digest(kind, each.casefold()) for each in spellings(legible(what))]
+
+
+def _digest(kind: TombstoneKind, plain: str) -> str:
     return hashlib.sha256(f"{kind.value}:{plain}".encode()).hexdigest()
 
 
@@ -71,7 +78,8 @@ def lift(connection: Connection, kind: TombstoneKind, what: str) -> bool:
     """Remove a mark: from now on it may come again. Returns whether there was one."""
     with translated("lifting a tombstone"):
         done = connection.execute(
-            "delete from ingest.tombstone where kind = %s and key = %s", [kind.value, key_of(kind, what)]
+            "delete from ingest.tombstone where kind = %s and key = any(%s)",
+            [kind.value, _keys_of(kind, what)],
         )
     return done.rowcount > 0
 
@@ -99,7 +107,7 @@ def is_forgotten(connection: Connection, recording: str, channel: str | None) ->
 
 
 def _buried(connection: Connection, things: Iterable[tuple[TombstoneKind, str]]) -> bool:
-    keys = [key_of(kind, what) for kind, what in things]
+    keys = [key for kind, what in things for key in _keys_of(kind, what)]
     with translated("asking what was forgotten"):
         asked = "select exists (select from ingest.tombstone where key = any(%s))"
         return connection.execute(asked, [keys]).fetchone() == (True,)
@@ -107,10 +115,12 @@ def _buried(connection: Connection, things: Iterable[tuple[TombstoneKind, str]])
 
 def forgotten(connection: Connection, kind: TombstoneKind, things: Sequence[str]) -> frozenset[str]:
     """Those of these that were forgotten."""
-    keys = {key_of(kind, each): each for each in things}
+    keys = {each: _keys_of(kind, each) for each in things}
+    asked = sorted({key for some in keys.values() for key in some})
     with translated("asking what was forgotten"):
-        rows = connection.execute("select key from ingest.tombstone where key = any(%s)", [list(keys)])
-        return frozenset(keys[row[0]] for row in rows)
+        rows = connection.execute("select key from ingest.tombstone where key = any(%s)", [asked])
+        found = {row[0] for row in rows}
+    return frozenset(each for each, some in keys.items() if not found.isdisjoint(some))
 
 
 def spans_forgotten(connection: Connection, kind: TombstoneKind, recording: str) -> Spans:

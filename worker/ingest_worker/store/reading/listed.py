@@ -1,6 +1,6 @@
 """Recordings of the corpus, page by page, newest first."""
 
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, field, fields
 from datetime import datetime
 from enum import StrEnum
 from typing import Final
@@ -67,10 +67,11 @@ _COLUMNS: Final = sql.SQL(", ").join(sql.Identifier(each.name) for each in field
 
 _CONDITIONS: Final = {
     "speaker": sql.SQL(
-        "exists (select from ingest.shown_speaker p where p.run = recordings.run and p.label = %(speaker)s)"
+        "exists (select from ingest.shown_speaker p "
+        "where p.run = recordings.run and p.label = any(%(speaker)s))"
     ),
     "recording": sql.SQL("id = %(recording)s"),
-    "channel": sql.SQL("channel = %(channel)s"),
+    "channel": sql.SQL("channel = any(%(channel)s)"),
     "batch": sql.SQL("batch = %(batch)s"),
     "language": sql.SQL("language = %(language)s"),
     "published_from": sql.SQL("published_at >= %(published_from)s::date at time zone 'UTC'"),
@@ -78,7 +79,7 @@ _CONDITIONS: Final = {
     "shortest_seconds": sql.SQL("coalesce(duration_seconds, media_seconds) >= %(shortest_seconds)s"),
     "longest_seconds": sql.SQL("coalesce(duration_seconds, media_seconds) <= %(longest_seconds)s"),
     "state": sql.SQL("state = %(state)s"),
-    "title": sql.SQL("strpos(lower(title), lower(%(title)s)) > 0"),
+    "title": sql.SQL("strpos(lower(normalize(title)), lower(normalize(%(title)s))) > 0"),
 }
 _AFTER_DATED: Final = sql.SQL(
     "(published_at < %(date)s::timestamptz or published_at is null "
@@ -90,7 +91,7 @@ _AFTER_UNDATED: Final = sql.SQL("(published_at is null and id > %(id)s)")
 def listed(connection: Connection, asked: RecordingsAsked) -> tuple[tuple[ListedRecording, ...], str | None]:
     """At most `limit` recordings and the next page's cursor; None on the last. Recordings without a date come
     last. Raises `CursorError`."""
-    values: dict[str, object] = {**asdict(asked.filters), "state": asked.state, "title": asked.title}
+    values: dict[str, object] = {**asked.filters.asked(), "state": asked.state, "title": asked.title}
     conditions = [text for name, text in _CONDITIONS.items() if values[name] is not None]
     if asked.cursor is not None:
         date, last = _place(asked.cursor)

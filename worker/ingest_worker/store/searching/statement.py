@@ -119,9 +119,9 @@ select s.id as segment, s.run, s.seq, s.recording, s.title, s.channel, s.url, s.
 """
 
 _FILTERS: Final = {
-    "speaker": sql.SQL("p.label = %(speaker)s"),
+    "speaker": sql.SQL("p.label = any(%(speaker)s)"),
     "recording": sql.SQL("v.id = %(recording)s"),
-    "channel": sql.SQL("v.channel = %(channel)s"),
+    "channel": sql.SQL("v.channel = any(%(channel)s)"),
     "batch": sql.SQL("o.batch = %(batch)s"),
     "language": sql.SQL("s.language = %(language)s"),
     "published_from": sql.SQL("v.published_at >= %(published_from)s::date at time zone 'UTC'"),
@@ -183,7 +183,7 @@ def parameters(query: Query, counted: Sequence[Counted], model: int | None, of: 
     names = ("languages", "places", "queries", "weights", "kinds")
     return {
         **dict(zip(names, columns, strict=True)),
-        **{name: getattr(query.filters, name) for name in _FILTERS},
+        **query.filters.asked(),
         "vector": None if query.vector is None else HalfVector(query.vector),
         "model": model,
         "candidates": max(_FEWEST_CANDIDATES, _CANDIDATES_FACTOR * query.limit),

@@ -1,11 +1,13 @@
 """What a search is asked and what it answers, as values. Pure."""
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
+from typing import Any
 from uuid import UUID
 
 from ingest_contract.captions import TranscriptSource
+from ingest_contract.text import spellings
 from ingest_worker.domain import FloatArray
 
 
@@ -28,6 +30,14 @@ class Filters:
     shortest_seconds: float | None = None
     """Length of the recording, not of the passage."""
     longest_seconds: float | None = None
+
+    def asked(self) -> dict[str, Any]:
+        """By name, as statements compare them: names of people and channels in each of their spellings."""
+        of_names = ("speaker", "channel")
+        return {
+            name: spellings(value) if name in of_names and value is not None else value
+            for name, value in asdict(self).items()
+        }
 
 
 @dataclass(frozen=True, slots=True)
