@@ -33,6 +33,8 @@ def _moment(value: object) -> object:
     """A day or a time with any offset, as the contract writes times."""
     if not isinstance(value, str):
         return value
+    if not value.strip():
+        return None
     moment = datetime.fromisoformat(value.strip())  # a ValueError is the field's mistake
     aware = moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
     try:
@@ -47,6 +49,8 @@ def _language(value: object) -> object:
     if not isinstance(value, str):
         return value
     tag = value.strip()
+    if not tag:
+        return None
     return code_of(tag) if first_part(tag) else value
 
 
@@ -55,7 +59,13 @@ def _title(value: object) -> object:
 
 
 def _count(value: object) -> object:
-    return {"min": value, "max": value} if isinstance(value, int) and not isinstance(value, bool) else value
+    if value is None or isinstance(value, dict):
+        return value
+    if isinstance(value, float) and value.is_integer():  # as tables write numbers in a column with gaps
+        value = int(value)
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise ValueError("neither a whole number nor an object with min and max")  # noqa: TRY004 -- a mistake of the line
+    return {"min": value, "max": value}
 
 
 class ManifestLine(ContractModel):
@@ -66,6 +76,12 @@ class ManifestLine(ContractModel):
     language: Annotated[Language | None, BeforeValidator(_language)] = None
     speakers: Annotated[SpeakerCount | None, BeforeValidator(_count)] = None
     published_at: Annotated[Timestamp | None, BeforeValidator(_moment)] = Field(default=None)
+
+
+def text_of(content: bytes) -> str:
+    """The text of a list in a file: UTF-8, or UTF-16 or UTF-32 if that is how it begins, as the shell of
+    Windows writes. What is no text becomes U+FFFD."""
+    return content.decode(json.detect_encoding(content), errors="replace")
 
 
 def lines_that_count(text: str) -> Iterator[tuple[int, str]]:

@@ -93,7 +93,12 @@ def test_a_language_is_of_every_recording_of_a_list_and_a_title_of_one_alone(
         ('{"url": "https://a/b", "publishedAt": "0001-01-01T00:00:00+14:00"}', "publishedAt: "),
         ('{"url": "https://a/b", "publishedAt": "9999-12-31T23:59:59-01:00"}', "publishedAt: "),
         ('{"url": "https://a/b", "speakers": {"min": 3, "max": 1}}', "speakers: "),
-        ('{"url": "https://a/b", "speakers": true}', "speakers: "),
+        ('{"url": "https://a/b", "speakers": true}', "speakers: Value error, neither a whole number nor"),
+        ('{"url": "https://a/b", "speakers": "2"}', "speakers: Value error, neither a whole number nor"),
+        ('{"url": "https://a/b", "speakers": 2.5}', "speakers: Value error, neither a whole number nor"),
+        ('{"url": "https://a/b", "speakers": NaN}', "speakers: Value error, neither a whole number nor"),
+        ('{"url": "https://a/b", "speakers": 0}', "speakers.min: "),
+        ('{"url": "https://a/b", "publishedAt": "0000-00-00"}', "publishedAt: "),
         ("{" * 100_000, "not a JSON object"),
     ],
 )
@@ -126,6 +131,30 @@ def test_no_title_and_every_tag_of_a_language_are_understood(
 ) -> None:
     found = manifest_line(json.dumps({"url": "https://a/b.mp3", **written}), SpeakerCount(), "x")
     assert (found.fault, found.url, found.title, found.language) == ("", "https://a/b.mp3", title, language)
+
+
+def test_what_programs_write_for_unknown_is_unknown_and_a_whole_number_may_have_a_point() -> None:
+    unknown = {"title": "", "language": " ", "publishedAt": "", "speakers": None}
+    found = manifest_line(json.dumps({"url": "https://a/b.mp3", **unknown}), SpeakerCount(max=4), "x")
+    assert (found.fault, found.title, found.language, found.published_at) == ("", "", None, None)
+    assert found.speakers == SpeakerCount(max=4)
+    found = manifest_line('{"url": "https://a/b.mp3", "speakers": 2.0}', SpeakerCount(), "x")
+    assert (found.fault, found.speakers) == ("", SpeakerCount(min=2, max=2))
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-32"])
+@pytest.mark.parametrize("kind", ["address", "secret"])
+def test_a_list_is_read_in_every_encoding_of_unicode_and_with_every_end_of_line(
+    kind: str, encoding: str, site: Site, planner: Planner, tmp_path: Path
+) -> None:
+    names = ["d\u00e9but", "fin\u2028", "last"]
+    some = [
+        json.dumps({"url": site.url(f"/{name}.mp3"), "title": name}, ensure_ascii=False) for name in names
+    ]
+    text = f"{some[0]}\r\n\r\n  \r{some[1]}\n# none\n{some[2]}"
+    (source,) = listed_in(kind, text.encode(encoding), site, tmp_path)
+    found = planner.plan(source, order=Order.SOURCE)
+    assert (titles(found), found.skip_counts) == (["d\u00e9but", "fin", "last"], {})
 
 
 BAD_LINES: dict[str, tuple[str, str]] = {
@@ -169,10 +198,10 @@ def test_a_line_whose_site_is_in_trouble_fails_the_plan_which_is_made_again(
     assert caught.value.reason is reason
 
 
-def listed_in(kind: str, text: str, site: Site, folder: Path) -> list[PlannedSource | str]:
+def listed_in(kind: str, text: str | bytes, site: Site, folder: Path) -> list[PlannedSource | str]:
     if kind == "address":
         return [site.put("/list.jsonl", text)]
-    if kind == "config map":
+    if isinstance(text, str) and kind == "config map":
         return [*parse_source_list(text, SpeakerCount(), "list.jsonl of backlog")]
-    (folder / "list.jsonl").write_text(text, encoding="utf-8")
+    (folder / "list.jsonl").write_bytes(text.encode() if isinstance(text, str) else text)
     return [secret_address(str(folder / "list.jsonl"))]

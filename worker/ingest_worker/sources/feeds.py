@@ -7,6 +7,7 @@ feeds (RFC 5005, 4), `next` in paged ones (3).
 
 import re
 from calendar import timegm
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from io import BytesIO
@@ -14,7 +15,7 @@ from typing import Any, Final, Literal
 from urllib.parse import urljoin, urlsplit
 
 import feedparser
-from yt_dlp.utils import parse_duration
+from yt_dlp.utils import clean_html, parse_duration
 
 from ingest_contract.failures import Reason
 from ingest_contract.text import legible
@@ -34,7 +35,11 @@ _IMAGES: Final = frozenset(
 _TEXTS: Final = frozenset({"doc", "docx", "epub", "htm", "html", "md", "pdf", "rtf", "srt", "txt", "vtt"})
 """File extensions."""
 
+_OLDEST_SOUND: Final = (1860, 4, 9)
+"""Year, month and day of the oldest sound that can be played: an earlier date is a number taken for one."""
+
 _ROOT: Final = re.compile(rb"<(?:[\w-]+:)?(?:rss|feed|RDF)[\s>]", re.IGNORECASE)
+_COMMENT: Final = re.compile(rb"<!--.*?(?:-->|\Z)", re.DOTALL)
 _PAGE: Final = re.compile(rb"<(?:!doctype\s+)?html", re.IGNORECASE)
 
 
@@ -56,7 +61,8 @@ class FeedPage:
 
 def is_feed(head: bytes) -> bool:
     """Whether a page that begins like this is a feed."""
-    return _ROOT.search(head) is not None and _PAGE.search(head) is None
+    plain = _COMMENT.sub(b"", head.replace(b"\0", b""))  # UTF-16 has a zero beside each of these letters
+    return _ROOT.search(plain) is not None and _PAGE.search(plain) is None
 
 
 def read_page(content: bytes, address: str) -> FeedPage:
@@ -75,11 +81,15 @@ def read_page(content: bytes, address: str) -> FeedPage:
     broken = _broken(found)
     if broken and not found.entries:
         raise StageError(Reason.SOURCE_UNSUPPORTED, broken)
-    title = legible(str(found.feed.get("title") or ""))
+    title = legible(_title(found.feed))
+    if not found.version.startswith("atom"):
+        for entry in found.entries:  # the Dublin Core's date is `updated` to feedparser; Atom's is a change
+            if "published_parsed" not in entry and "updated_parsed" in entry:
+                entry["published_parsed"] = entry["updated_parsed"]
     guids = [str(entry.get("id") or "") for entry in found.entries]
-    shared = {guid for guid in guids if guids.count(guid) > 1} if len(set(guids)) < len(guids) else set()
+    times = Counter(guids)
     entries = [
-        _described(entry, _media_of(entry, address), title, "" if guid in shared else guid)
+        _described(entry, _media_of(entry, address), title, guid if times[guid] == 1 else "")
         for entry, guid in zip(found.entries, guids, strict=True)
     ]
     return FeedPage(title, [each for each in entries if each["url"]], *_following(found, address), broken)
@@ -95,16 +105,31 @@ def _broken(found: Any) -> str:
 
 
 def _described(entry: Any, url: str, channel: str, guid: str) -> dict[str, Any]:
-    published = entry.get("published_parsed")
     return {
         "_type": "url",
         "url": url,
-        "title": entry.get("title"),
+        "title": _title(entry),
         "duration": parse_duration(str(entry.get("itunes_duration") or "")),
-        "timestamp": timegm(published) if published else None,
+        "timestamp": _published(entry),
         "channel": channel,
         "guid": guid,
     }
+
+
+def _title(thing: Any) -> str:
+    """The title of a feed or an entry, as text where it is written as HTML."""
+    title = str(thing.get("title") or "")
+    is_text = thing.get("title_detail", {}).get("type") == "text/plain"
+    return title if is_text else str(clean_html(title) or "")
+
+
+def _published(entry: Any) -> int | None:
+    """Seconds since 1970; None for no date, or one that is none, such as the `0000-00-00` of databases."""
+    moment = entry.get("published_parsed")
+    try:
+        return timegm(moment) if moment and moment[:3] >= _OLDEST_SOUND else None
+    except (ValueError, OverflowError):
+        return None  # outside the calendar
 
 
 def _media_of(entry: Any, address: str) -> str:

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from ingest_contract.failures import Reason
 from ingest_contract.order import PlannedSource
-from ingest_contract.source_lines import MANIFEST_ENDINGS, faulty, lines_that_count, manifest_line
+from ingest_contract.source_lines import MANIFEST_ENDINGS, faulty, lines_that_count, manifest_line, text_of
 from ingest_worker.errors import StageError, unreadable
 from ingest_worker.planning import Candidate
 from ingest_worker.sources.addresses import as_sent, id_of_url, shown
@@ -48,7 +48,7 @@ def listed(content: bytes, manifest: PlannedSource) -> Iterator[PlannedSource]:
     """The source on each line. Raises `StageError(SOURCE_UNSUPPORTED)` for more lines than a plan can
     hold."""
     name = shown(manifest.url).rpartition("/")[2]
-    for count, (number, line) in enumerate(lines_that_count(content.decode(errors="replace"))):
+    for count, (number, line) in enumerate(lines_that_count(text_of(content))):
         if count == MOST_LINES:
             raise StageError(
                 Reason.SOURCE_UNSUPPORTED, f"{name} has more than {MOST_LINES} lines: make two of it"

@@ -19,7 +19,7 @@ from urllib.parse import unquote, urlsplit
 from ingest_contract.failures import Reason
 from ingest_contract.order import PlannedSource, SpeakerCount
 from ingest_contract.secret_addresses import SECRET, secret_address, secret_path
-from ingest_contract.source_lines import lines_that_count, manifest_line
+from ingest_contract.source_lines import lines_that_count, manifest_line, text_of
 from ingest_contract.text import without_credentials
 from ingest_worker.errors import StageError
 from ingest_worker.sources.addresses import NotAnAddressError, as_sent
@@ -124,7 +124,7 @@ class _NoAddressError(NotAnAddressError):
 def _lines(path: Path, name: str) -> Iterator[Line]:
     try:
         with path.open("rb") as file:
-            text = file.read(_MOST_BYTES).decode(errors="replace")
+            text = text_of(file.read(_MOST_BYTES))
     except OSError as error:
         raise StageError(
             Reason.CREDENTIALS_INVALID,

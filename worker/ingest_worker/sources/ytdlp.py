@@ -37,7 +37,7 @@ Read = Callable[[str, Mapping[str, str], int], bytes]
 MOST_ENTRIES: Final = 20_000
 """Entries of one list: twice what a batch can hold."""
 
-_HEAD_BYTES: Final = 1024
+_HEAD_BYTES: Final = 4096
 """Bytes of a page that show what it is."""
 
 GENERIC: Final = "Generic"
@@ -147,7 +147,7 @@ class SiteSession:
         return found
 
     def page(self, url: str, accept: Callable[[bytes], bool], use: Callable[[bytes, str], T]) -> T | None:
-        """What `use` makes of a whole page and the address that it came from; None if its first kilobyte is
+        """What `use` makes of a whole page and the address that it came from; None if its first bytes are
         not accepted, and then no more of it is read. Raises `StageError`, also what `use` raises."""
         site, guard = self._at(url)
         budget = self._budget()
