@@ -29,6 +29,16 @@ class Stage(StrEnum):
 KEPT: Final = (Stage.TRANSCRIBE, Stage.DIARIZE, Stage.IDENTIFY, Stage.EMBED)
 """The stages whose results are kept as artifacts: a later run resumes after the last of them."""
 
+RESTS_ON: Final[Mapping[Stage, frozenset[Stage]]] = {
+    Stage.TRANSCRIBE: frozenset(),
+    Stage.DIARIZE: frozenset(),
+    Stage.IDENTIFY: frozenset({Stage.DIARIZE}),
+    Stage.EMBED: frozenset({Stage.TRANSCRIBE, Stage.DIARIZE}),
+}
+"""For each kept stage those whose kept results its own was made of. It counts as long as they do: two
+machines hear the same recording under the same hash in slightly different words and turns, and names or
+passages of the one would be laid over the speakers and words of the other."""
+
 STAGE_VERSION: Final[Mapping[Stage, int]] = {
     Stage.DECODE: 4,
     Stage.TRANSCRIBE: 10,

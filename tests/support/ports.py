@@ -13,7 +13,7 @@ import numpy as np
 
 from ingest_contract.failures import Reason
 from ingest_contract.order import Item, SpeakerCount
-from ingest_contract.stages import Stage
+from ingest_contract.stages import RESTS_ON, Stage
 from ingest_worker.captions.values import Captions, NoCaptions
 from ingest_worker.domain import (
     SAMPLE_RATE,
@@ -195,7 +195,8 @@ class Writer:
 
 @dataclass
 class Shelf:
-    """Keeps results as the store does: the newest per stage, found under its own hash only."""
+    """Keeps results as the store does: the newest per stage, found under its own hash only, and none of what
+    was made of the one before."""
 
     results: dict[Stage, tuple[str, bytes]] = field(default_factory=dict)
 
@@ -205,3 +206,6 @@ class Shelf:
 
     def keep(self, stage: Stage, stage_hash: str, content: bytes, /) -> None:
         self.results[stage] = (stage_hash, content)
+        for later, rests_on in RESTS_ON.items():
+            if stage in rests_on:
+                self.results.pop(later, None)

@@ -106,6 +106,33 @@ def test_a_result_under_another_hash_does_not_count(
     assert "transcribe" not in studio.asked
 
 
+@pytest.mark.parametrize("heard_again", [Stage.TRANSCRIBE, Stage.DIARIZE], ids=str)
+@pytest.mark.parametrize("died_in", [None, "embed"], ids=["at once", "by a run that died"])
+def test_what_was_made_of_words_and_turns_ends_with_them(
+    run: Callable[..., Run], studio: Studio, shelf: Shelf, heard_again: Stage, died_in: str | None
+) -> None:
+    """Another machine hears one word less, or one speaker for two, under the same hash."""
+    studio.voices_known = (EnrolledVoice("ann", np.array([[0, 1, 0, 0]], np.float32)),)
+    run()
+    del shelf.results[heard_again]
+    whole, turn = studio.transcript, studio.diarization.turns[0]
+    if heard_again is Stage.TRANSCRIBE:
+        studio.transcript = replace(whole, words=whole.words[1:])
+    else:
+        one = replace(turn, end=2.5)
+        studio.diarization = replace(studio.diarization, turns=(one,), vectors=np.eye(1, 4, dtype=np.float32))
+    if died_in is not None:
+        studio.fails[died_in] = StageError(Reason.EMBEDDING_INCOMPLETE, "died")
+        run()
+        studio.fails.clear()
+    found = run().found
+    assert len(found.identities) == found.diarization.speakers == 1 + (heard_again is Stage.TRANSCRIBE)
+    for passage in found.segments:
+        said = found.words[slice(*passage.words)]
+        assert passage.text == " ".join(spoken.word.text for spoken in said)
+        assert {spoken.speaker for spoken in said} == {passage.speaker}
+
+
 def test_a_voice_that_was_heard_again_is_identified_again_and_nothing_else_is_done(
     run: Callable[..., Run], studio: Studio
 ) -> None:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from ingest_contract.order import IngestOrder, Item
-from ingest_contract.stages import KEPT, Stage
+from ingest_contract.stages import KEPT, RESTS_ON, Stage
 from ingest_worker.attribution import attribute
 from ingest_worker.captions.taking import taken
 from ingest_worker.captions.values import Captions, NoCaptions
@@ -140,14 +140,14 @@ class Pipeline:
         if Stage.IDENTIFY in self._kept:
             self._turns_are_known(IDENTIFIED.decode(self._kept[Stage.IDENTIFY]))
             missing = frozenset(KEPT) - self._kept.keys()
-        elif self._artifacts.kept(Stage.EMBED, self._hashes.embed) is not None:
+        elif self._artifacts.kept(Stage.EMBED, self._hashes.embed) and RESTS_ON[Stage.EMBED] <= {*self._kept}:
             missing -= {Stage.EMBED}  # most identifications leave the turns as they are
         if self._order.settings.captions_of(self._order.item) is not None:
             missing -= {Stage.TRANSCRIBE}  # Whisper is loaded once there are no captions that fit
         self._tools.begin(missing)
 
     def _resume_stage(self, stage: Stage, stage_hash: str) -> None:
-        content = self._artifacts.kept(stage, stage_hash)
+        content = self._artifacts.kept(stage, stage_hash) if RESTS_ON[stage] <= self._kept.keys() else None
         if content is not None:
             self._kept[stage] = content
             self._observer.clock.resume(stage)

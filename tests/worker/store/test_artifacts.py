@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from ingest_contract.stages import Stage
+from ingest_contract.stages import KEPT, Stage
 from ingest_worker import codec
 from ingest_worker.store import artifacts
 from ingest_worker.store.claims import claim, release
@@ -57,3 +57,26 @@ def test_a_result_that_is_older_than_the_order_allows_does_not_count(connection:
     assert (
         artifacts.get(connection, "test:one", Stage.EMBED, "hash", row[0] + timedelta(milliseconds=1)) is None
     )
+
+
+@pytest.mark.parametrize(
+    ("made_again", "left"),
+    [
+        (Stage.TRANSCRIBE, {Stage.TRANSCRIBE, Stage.DIARIZE, Stage.IDENTIFY}),
+        (Stage.DIARIZE, {Stage.TRANSCRIBE, Stage.DIARIZE}),
+        (Stage.IDENTIFY, set(KEPT)),
+        (Stage.EMBED, set(KEPT)),
+    ],
+)
+def test_a_result_goes_when_what_it_was_made_of_is_made_again(
+    connection: Connection, made_again: Stage, left: set[Stage]
+) -> None:
+    held, other = claim(connection, "test:one", "first"), claim(connection, "test:two", "first")
+    for stage in KEPT:
+        artifacts.put(connection, held, stage, "hash", b"old")
+        artifacts.put(connection, other, stage, "hash", b"old")
+    artifacts.put(connection, held, made_again, "hash", b"new")
+    kept = {stage for stage in KEPT if artifacts.get(connection, "test:one", stage, "hash") is not None}
+    assert kept == left
+    assert artifacts.get(connection, "test:one", made_again, "hash") == b"new"
+    assert all(artifacts.get(connection, "test:two", stage, "hash") == b"old" for stage in KEPT)

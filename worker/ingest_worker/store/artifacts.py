@@ -7,7 +7,7 @@ parameter, and does not count. The content is bytes from `codec`, opaque to this
 
 from datetime import datetime
 
-from ingest_contract.stages import KEPT, Stage
+from ingest_contract.stages import KEPT, RESTS_ON, Stage
 from ingest_worker.codec import FORMAT_VERSION
 from ingest_worker.store.claims import Claim, hold
 from ingest_worker.store.connect import Connection
@@ -15,8 +15,8 @@ from ingest_worker.store.errors import translated
 
 
 def put(connection: Connection, held: Claim, stage: Stage, stage_hash: str, content: bytes) -> None:
-    """Keep a stage's result, replacing the previous one. Raises `StageError(LEASE_LOST)` if another holder
-    took the recording over."""
+    """Keep a stage's result, replacing the previous one; what was made of the previous one goes. Raises
+    `StageError(LEASE_LOST)` if another holder took the recording over."""
     if stage not in KEPT:
         raise ValueError(f"the result of {stage} is not kept")
     with translated(f"keeping the result of {stage}"), connection.transaction():
@@ -27,6 +27,11 @@ def put(connection: Connection, held: Claim, stage: Stage, stage_hash: str, cont
             "set stage_hash = excluded.stage_hash, format = excluded.format, content = excluded.content, "
             "created_at = excluded.created_at",
             [held.recording, stage.value, stage_hash, FORMAT_VERSION, content],
+        )
+        made_of_it = [later.value for later, rests_on in RESTS_ON.items() if stage in rests_on]
+        connection.execute(
+            "delete from ingest.artifact where recording = %s and stage = any(%s)",
+            [held.recording, made_of_it],
         )
 
 
