@@ -140,7 +140,6 @@ def named(error: Exception) -> StageError:
     rest is `UNKNOWN`."""
     if isinstance(error, StageError):
         return error
-    reason = classify(error) or (
-        Reason.SCRATCH_FULL if isinstance(error, OSError) and error.errno == errno.ENOSPC else Reason.UNKNOWN
-    )
+    is_full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
+    reason = classify(error) or (Reason.SCRATCH_FULL if is_full else Reason.UNKNOWN)
     return StageError(reason, f"{type(error).__name__}: {error}")

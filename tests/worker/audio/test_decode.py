@@ -15,7 +15,7 @@ import pytest
 
 from ingest_contract.failures import Reason
 from ingest_contract.profile import FetchProfile
-from ingest_worker.audio import process
+from ingest_worker.audio import flac, process
 from ingest_worker.audio.decode import LimitedDecoder
 from ingest_worker.audio.limits import limits_for
 from ingest_worker.domain import SAMPLE_RATE, Audio, Media, Sound
@@ -348,6 +348,36 @@ def test_a_disk_that_fails_while_it_is_read_is_tried_again_and_not_called_undeco
     with pytest.raises(StageError, match="mem cannot be read: Input/output error") as caught:
         list(process.run(request, limits_for(60, SAMPLE_RATE)))
     assert caught.value.reason is Reason.DOWNLOAD_FAILED
+
+
+@pytest.mark.parametrize(
+    ("target", "words"), [("/proc/self/mem", "mem: Input/output error"), ("/tmp", "tmp: Is a directory")]
+)
+@pytest.mark.parametrize("do", ["decode", "pack", "unpack"])
+def test_scratch_that_cannot_be_written_is_not_called_undecodable_media(
+    do: str, target: str, words: str, tmp_path: Path
+) -> None:
+    """What is undecodable is given up, and of a cache removed; a process's own memory is a file that takes
+    nothing at its beginning."""
+    sources = {"decode": make(tmp_path / "a.mp3", "libmp3lame"), "pack": tmp_path / "a.pcm"}
+    sources["pack"].write_bytes(b"\1\0" * 100_000)
+    if do == "unpack":
+        sources[do] = tmp_path / "a.flac"
+        flac.pack(sources["pack"], 100_000, sources[do], lambda _: None)
+    request = {"do": do, "source": str(sources[do]), "target": target}
+    request |= {"rate": SAMPLE_RATE, "most": 100_000 * SAMPLE_RATE}
+    with pytest.raises(StageError, match=words) as caught:
+        list(process.run(request, limits_for(60, SAMPLE_RATE)))
+    assert caught.value.reason is Reason.SCRATCH_FULL
+
+
+@pytest.mark.parametrize("do", ["pack", "unpack"])
+def test_a_copy_of_our_own_that_cannot_be_read_is_the_disks_fault(do: str, tmp_path: Path) -> None:
+    request = {"do": do, "source": "/proc/self/mem", "target": str(tmp_path / "out")}
+    request |= {"rate": SAMPLE_RATE, "most": SAMPLE_RATE}
+    with pytest.raises(StageError, match="mem: Input/output error") as caught:
+        list(process.run(request, limits_for(60, SAMPLE_RATE)))
+    assert caught.value.reason is Reason.SCRATCH_FULL
 
 
 PARENT = """

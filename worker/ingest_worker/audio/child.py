@@ -12,7 +12,7 @@ import os
 import stat
 import sys
 from collections.abc import Callable
-from contextlib import ExitStack, suppress
+from contextlib import AbstractContextManager, ExitStack, suppress
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
@@ -21,10 +21,10 @@ import av.subtitles.stream  # noqa: F401 -- PyAV imports both when it meets a tr
 from av.error import FFmpegError
 
 from ingest_contract.failures import Reason
-from ingest_worker.audio import lossless, media
+from ingest_worker.audio import lossless, media, scratch
 from ingest_worker.audio.listen import Listener, Order
 from ingest_worker.audio.source import MediaFile
-from ingest_worker.errors import StageError
+from ingest_worker.errors import StageError, unreadable
 from ingest_worker.sandbox.kernel import die_with
 from ingest_worker.sandbox.limits import Limits, limit_this_process
 from ingest_worker.sandbox.walls import raise_walls
@@ -32,11 +32,8 @@ from ingest_worker.sandbox.walls import raise_walls
 _REPORT_SECONDS: Final = 15
 """Seconds of audio between two progress lines: a tenth of a second of work or less."""
 
-_REASONS_OF_ERRNO: Final = {
-    errno.ENOSPC: Reason.SCRATCH_FULL,
-    errno.EDQUOT: Reason.SCRATCH_FULL,
-    errno.EFBIG: Reason.TOO_LONG,
-}
+_NO_FILES: Final = frozenset({errno.EINVAL, errno.ENXIO})
+"""Errors of a pipe, a device or a socket in the place of a file."""
 
 
 def main() -> int:
@@ -61,8 +58,7 @@ def main() -> int:
     except OSError as error:
         if error.errno == errno.EPIPE:
             return 1
-        reason = _REASONS_OF_ERRNO.get(error.errno or 0, Reason.UNDECODABLE)
-        _say({"failed": reason.value, "message": f"{type(error).__name__}: {error}"})
+        _say({"failed": Reason.UNDECODABLE.value, "message": f"{type(error).__name__}: {error}"})
     except Exception as error:  # noqa: BLE001 -- whatever PyAV raises is about the media, and its message helps
         _say({"failed": Reason.UNDECODABLE.value, "message": f"{type(error).__name__}: {error}"})
     return 0
@@ -77,7 +73,7 @@ def _decode(request: dict[str, Any]) -> dict[str, Any]:
     that its source announces."""
     source = Path(request["source"])
     order = Order(source.name, request["rate"], request["most"], request.get("expected"))
-    with _media(request["source"]) as file, Path(request["target"]).open("wb") as sink:
+    with _foreign(source) as file, scratch.created(request["target"]) as sink:
         _wall_off()
         try:
             return Listener(file, order, _reporter(request)).listen(
@@ -89,14 +85,14 @@ def _decode(request: dict[str, Any]) -> dict[str, Any]:
 
 def _pack(request: dict[str, Any]) -> dict[str, Any]:
     """The PCM `source` as FLAC in `target`."""
-    with _media(request["source"]) as pcm, Path(request["target"]).open("wb") as flac:
+    with _own(request["source"]) as pcm, scratch.created(request["target"]) as flac:
         _wall_off()
         return {"samples": lossless.pack(pcm, flac, request["rate"], _reporter(request))}
 
 
 def _unpack(request: dict[str, Any]) -> dict[str, Any]:
     """The FLAC `source` as the PCM that it was made of, in `target`, at most `most` samples."""
-    with _media(request["source"]) as flac, Path(request["target"]).open("wb") as pcm:
+    with _own(request["source"]) as flac, scratch.created(request["target"]) as pcm:
         _wall_off()
         return {"samples": lossless.unpack(flac, pcm, request["rate"], request["most"], _reporter(request))}
 
@@ -131,6 +127,25 @@ def _probe(request: dict[str, Any]) -> dict[str, Any]:
                 with suppress(Exception):
                     _say({"probed": place, "seconds": _length(file, source)})
     return {}
+
+
+def _foreign(source: Path) -> MediaFile:
+    """The open media. Raises `StageError`: `UNDECODABLE` for what is no file, `NOT_FOUND`,
+    `DOWNLOAD_FAILED`."""
+    try:
+        return _media(str(source))
+    except OSError as error:
+        if error.errno in _NO_FILES:
+            raise StageError(Reason.UNDECODABLE, f"{source.name} is not a file") from error
+        raise unreadable(source.name, error) from error
+
+
+def _own(source: str) -> AbstractContextManager[MediaFile]:
+    """A file that this worker has written, open. Raises `StageError(SCRATCH_FULL)`."""
+    try:
+        return scratch.reading(_media(source), source)
+    except OSError as error:
+        raise scratch.failure(source, error) from error
 
 
 def _media(source: str) -> MediaFile:

@@ -36,7 +36,12 @@ class MediaFile(io.BufferedReader):
         self._watched = WatchedFile(descriptor)
         super().__init__(self._watched, _BUFFER_BYTES)
 
+    @property
+    def failed(self) -> OSError | None:
+        """The first error of a read; None if there was none."""
+        return self._watched.failed
+
     def check(self, name: str) -> None:
         """Raise `StageError(DOWNLOAD_FAILED)` if a read failed."""
-        if self._watched.failed is not None:
-            raise unreadable(name, self._watched.failed) from self._watched.failed
+        if self.failed is not None:
+            raise unreadable(name, self.failed) from self.failed
