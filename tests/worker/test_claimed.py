@@ -10,10 +10,11 @@ from ingest_contract.order import IngestOrder
 from ingest_contract.stages import Stage
 from ingest_worker.claimed import REMEMBERED, ClaimedRecording, claimed_recording, holder_of
 from ingest_worker.errors import StageError
+from ingest_worker.store import artifacts
 from ingest_worker.store.addresses import address_of, keep
-from ingest_worker.store.claims import claim
+from ingest_worker.store.claims import Claim, claim
 from ingest_worker.store.commit import FINAL
-from ingest_worker.store.connect import connect
+from ingest_worker.store.connect import Connection, connect
 from ingest_worker.store.reads import stored
 from ingest_worker.store.records import Recording
 from tests.support.worker import order_for, place_in
@@ -129,6 +130,26 @@ def test_a_result_that_the_database_could_not_take_goes_with_the_next_one(
     monkeypatch.setattr(video, "_dsn", database)
     assert video.kept(Stage.TRANSCRIBE, HASH) is None
     video.keep(Stage.DIARIZE, HASH, b"turns")
+    assert video.kept(Stage.TRANSCRIBE, HASH) == b"words"
+    assert video.kept(Stage.DIARIZE, HASH) == b"turns"
+
+
+def test_of_two_stages_that_end_at_once_both_results_are_kept(
+    video: ClaimedRecording, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While the first result is on its way the second one comes, and takes both along: as it is after a
+    database was away for which both have waited."""
+    put, met = artifacts.put, list[Stage]()
+
+    def interrupted(connection: Connection, held: Claim, stage: Stage, stage_hash: str, said: bytes) -> None:
+        met.append(stage)
+        if len(met) == 1:
+            video.keep(Stage.DIARIZE, HASH, b"turns")
+        put(connection, held, stage, stage_hash, said)
+
+    monkeypatch.setattr(artifacts, "put", interrupted)
+    video.keep(Stage.TRANSCRIBE, HASH, b"words")
+    assert met == [Stage.TRANSCRIBE, Stage.TRANSCRIBE, Stage.DIARIZE]
     assert video.kept(Stage.TRANSCRIBE, HASH) == b"words"
     assert video.kept(Stage.DIARIZE, HASH) == b"turns"
 

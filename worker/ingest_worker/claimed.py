@@ -78,7 +78,7 @@ class ClaimedRecording:
             with connect(self._dsn, application="keep") as connection:
                 for waiting, (its_hash, its_content) in list(self._unsaved.items()):
                     artifacts.put(connection, self._held, waiting, its_hash, its_content)
-                    del self._unsaved[waiting]
+                    self._unsaved.pop(waiting, None)  # of two stages that end at once, one may keep both
         except StageError as error:
             if error.reason is not Reason.DATABASE_UNAVAILABLE:
                 raise
