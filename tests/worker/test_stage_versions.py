@@ -34,7 +34,7 @@ CASES = 40
 
 RECORDED = {
     Stage.DECODE: (4, "d2c27caeb1854b0c"),
-    Stage.TRANSCRIBE: (10, "bfbd1ffa208aa1b2"),
+    Stage.TRANSCRIBE: (11, "bfbd1ffa208aa1b2"),
     Stage.DIARIZE: (5, "f9b897870b8d963f"),
     Stage.ATTRIBUTE: (1, "f3663d0fb3000856"),
     Stage.IDENTIFY: (3, "af5ef049e82d021e"),

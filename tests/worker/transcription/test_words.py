@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from tokenizers import Tokenizer as HuggingFaces
 
 from ingest_worker.domain import Word
+from ingest_worker.engines.chunks import Chunk
 from ingest_worker.engines.decoding import CLOSING, OPENING
-from ingest_worker.engines.words import SHORTEST_SECONDS, apart, collapsed, joined, timed
+from ingest_worker.engines.words import SHORTEST_SECONDS, apart, collapsed, joined, placed, timed
 from ingest_worker.segmentation import written
 from testkit.models.demo_set import model
 
@@ -42,6 +43,19 @@ def test_words_are_in_order_apart_not_empty_and_within_the_sound(case: tuple[lis
     assert all(word.end - word.start >= SHORTEST_SECONDS - 1e-6 for word in result)
     assert all(here.end <= there.start + 1e-6 for here, there in pairwise(result))
     assert not result or (result[0].start >= -1e-6 and result[-1].end <= seconds)
+
+
+@given(st.lists(st.tuples(st.floats(0.0, 1.0), st.floats(0.0, 1.0)), min_size=2, max_size=40))
+def test_more_words_than_a_short_sound_can_hold_share_it_and_lie_inside(
+    times: list[tuple[float, float]],
+) -> None:
+    """Of three tenths of a second, a tenth of a second into the recording, Whisper makes a sentence of thanks
+    that it knows from the ends of films; a character is a word in Chinese."""
+    chunk = Chunk(((1_600, 6_400),))
+    words = placed(timed([Word(*each, "謝", 0.9) for each in times], chunk.seconds), chunk)
+    assert all(0.1 <= word.start < word.end <= 0.4 for word in words)
+    assert all(here.end <= there.start + 1e-9 for here, there in pairwise(words))
+    assert len(words) == len(times)
 
 
 def test_good_times_stay_as_they_are() -> None:

@@ -85,20 +85,21 @@ def timed(words: Sequence[Word], seconds: float) -> list[Word]:
     """The same words in order, at least `SHORTEST_SECONDS` long, disjoint, within 0..`seconds`.
 
     A word next to a sentence's end that is more than twice as long as the median loses the pause
-    (openai/whisper `timing.py`). Needs `len(words) * SHORTEST_SECONDS <= seconds`, which the
-    gate on pace ensures.
+    (openai/whisper `timing.py`). Of a sound that is too short for so many words (the gate on pace takes no
+    sound for shorter than a second) each has its part.
     """
     shorter = _without_pauses(words)
+    shortest = min(SHORTEST_SECONDS, seconds / max(1, len(words)))
     forwards: list[Word] = []
     free = 0.0
     for word in shorter:
         start = max(word.start, free)
-        free = max(word.end, start + SHORTEST_SECONDS)
+        free = max(word.end, start + shortest)
         forwards.append(replace(word, start=start, end=free))
     limit = seconds
     for i in range(len(forwards) - 1, -1, -1):
         end = min(forwards[i].end, limit)
-        limit = min(forwards[i].start, end - SHORTEST_SECONDS)
+        limit = min(forwards[i].start, end - shortest)
         forwards[i] = replace(forwards[i], start=limit, end=end)
     return forwards
 
