@@ -51,6 +51,13 @@ SHAPES: list[tuple[BaseException, Reason | None]] = [
     (RuntimeError("CUDA error: CUBLAS_STATUS_NOT_INITIALIZED when calling `cublasCreate(handle)`"), GPU),
     (RuntimeError("cuDNN error: CUDNN_STATUS_ALLOC_FAILED"), GPU),
     (RuntimeError("CUDA driver error: out of memory"), GPU),
+    (
+        RuntimeError(
+            'NVML_SUCCESS == r INTERNAL ASSERT FAILED at "/pytorch/c10/cuda/CUDACachingAllocator.cpp":1154, '
+            "please report a bug to PyTorch. "
+        ),
+        GPU,
+    ),
     (MemoryError("std::bad_alloc: cudaErrorMemoryAllocation: out of memory"), GPU),
     (RuntimeError("parallel_for failed: cudaErrorMemoryAllocation: out of memory"), GPU),
     (RuntimeError("temporary_buffer::allocate: get_temporary_buffer failed"), GPU),

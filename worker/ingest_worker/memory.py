@@ -83,6 +83,7 @@ _GPU: Final = (
     "cuda failed with error out of memory",  # CTranslate2, src/cuda/utils.h
     "cuda_error_out_of_memory",  # the driver API's name
     "cuda driver error: out of memory",  # torch with expandable segments, which `surroundings` turns on
+    "nvml_success ==",  # torch asks whose the memory is, and a MIG slice does not say (pytorch#112377)
     "cudaerrormemoryallocation",  # thrust in CTranslate2; through pybind11 a MemoryError
     "get_temporary_buffer failed",  # thrust, when a sort finds no room
     "cufft_alloc_failed",  # torch's FFT, in the voice network's filterbank
