@@ -84,6 +84,11 @@ def test_a_database_without_pgvector_wants_the_migration(empty_database: str) ->
         ("insert into ingest.recording (id) values ('a:b')", Reason.DATABASE_REJECTED, "column url"),
         ("select 1 / 0", Reason.DATABASE_REJECTED, "division by zero"),
         (
+            "select to_tsvector('simple', string_agg(md5(i::text), ' ')) from generate_series(1, 40000) i",
+            Reason.DATABASE_REJECTED,
+            "too long for tsvector",
+        ),
+        (
             "select pg_terminate_backend(pg_backend_pid())",
             Reason.DATABASE_UNAVAILABLE,
             "terminating connection",

@@ -29,13 +29,18 @@ _NOT_WRITABLE = (
 psycopg maps these to InternalError; they pass within a minute."""
 
 
+_BEYOND_LIMITS = (errors.ProgramLimitExceeded, errors.StatementTooComplex)
+"""Rows that no Postgres takes, such as a text too long for its words to be indexed. psycopg calls them
+OperationalError, but they never pass."""
+
+
 @contextmanager
 def translated(doing: str) -> Iterator[None]:
     """Turn psycopg's errors into `StageError`, chained. `doing` completes "Postgres ... while <doing>".
 
     Class 40 (deadlock, serialization), 53 (resources), 57 (shutdown, timeout) and lost connections are
     `OperationalError` in psycopg, and mean "not now" (https://www.psycopg.org/psycopg3/docs/api/errors.html).
-    The rest is about our rows or our rights: Rejected.
+    The rest, and of those class 54 (limits), is about our rows or our rights: Rejected.
     """
     try:
         yield
@@ -43,14 +48,19 @@ def translated(doing: str) -> Iterator[None]:
         raise StageError(
             Reason.SCHEMA_MISMATCH, f"Postgres has another schema, seen while {doing}: {_primary(error)}."
         ) from error
+    except _BEYOND_LIMITS as error:
+        raise _rejected(doing, error) from error
     except (psycopg.OperationalError, psycopg.InterfaceError, *_NOT_WRITABLE) as error:
         raise StageError(
             Reason.DATABASE_UNAVAILABLE, f"Postgres failed while {doing}: {_primary(error)}."
         ) from error
     except psycopg.Error as error:
-        raise StageError(
-            Reason.DATABASE_REJECTED, f"Postgres refused while {doing}: {_primary(error)}.{_place(error)}"
-        ) from error
+        raise _rejected(doing, error) from error
+
+
+def _rejected(doing: str, error: psycopg.Error) -> StageError:
+    said = f"Postgres refused while {doing}: {_primary(error)}.{_place(error)}"
+    return StageError(Reason.DATABASE_REJECTED, said)
 
 
 def _primary(error: psycopg.Error) -> str:
