@@ -1,6 +1,7 @@
 """What a place for the cache promises, whichever it is: files are there whole or not at all."""
 
 import os
+import stat
 import threading
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -140,6 +141,31 @@ def test_a_full_disk_is_reported_with_its_words_and_leaves_nothing(
         FolderStorage(tmp_path).write("a", [b"x"])
     assert caught.value.reason is Reason.CACHE_UNAVAILABLE
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("number", "reason"),
+    [(22, None), (95, None), (5, Reason.CACHE_UNAVAILABLE)],
+    ids=["EINVAL", "ENOTSUP", "EIO"],
+)
+def test_a_file_system_that_synchronises_no_folders_is_a_cache_all_the_same(
+    number: int, reason: Reason | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As Linux answers for a folder of /proc; an error of the disk is another matter."""
+    synchronised = os.fsync
+
+    def files_only(descriptor: int) -> None:
+        if stat.S_ISDIR(os.fstat(descriptor).st_mode):
+            raise OSError(number, os.strerror(number))
+        synchronised(descriptor)
+
+    monkeypatch.setattr(os, "fsync", files_only)
+    storage = FolderStorage(tmp_path)
+    if reason is None:
+        storage.write("a", [b"x"])
+        assert content(storage, "a") == b"x"
+    else:
+        assert refused(lambda: storage.write("a", [b"x"])) is reason
 
 
 @pytest.mark.usefixtures("bucket")

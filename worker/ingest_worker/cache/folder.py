@@ -24,6 +24,10 @@ from ingest_worker.cache.storage import BLOCK_BYTES, Storage, StoredFile, missin
 _ABSENT: Final = frozenset({errno.ENOENT, errno.ELOOP})
 """Error numbers of what is not there, and of a link where there should be a file."""
 
+_NOT_SYNCHRONISED: Final = frozenset({errno.EINVAL, errno.ENOTSUP})
+"""Error numbers of a file system that synchronises files and no folders: some of those over a network or of a
+virtual machine's host. Files are as safe there as they can be."""
+
 _DRAFT: Final = re.compile(r"^\.(.+)\.[0-9a-f]{32}\.part$")
 """The temporary name of a file that is being written."""
 
@@ -93,6 +97,9 @@ class FolderStorage(Storage):
         descriptor = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
             os.fsync(descriptor)
+        except OSError as error:
+            if error.errno not in _NOT_SYNCHRONISED:
+                raise
         finally:
             os.close(descriptor)
 
