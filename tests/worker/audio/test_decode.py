@@ -264,13 +264,25 @@ def nine_hours(folder: Path) -> Path:
     return path
 
 
-def test_decoding_that_takes_too_much_cpu_is_undecodable(tmp_path: Path) -> None:
+def test_decoding_that_takes_too_much_cpu_is_undecodable(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(process, "_PATIENCE_FACTOR", 100)  # a busy machine gives it no quarter of a core
     path = nine_hours(tmp_path)
     decoder = LimitedDecoder(FetchProfile(), Limits(cpu_seconds=1, file_bytes=1 << 30))
     media = Media(path, "a", None)
     with pytest.raises(StageError, match=r"more than 1 s of CPU, .*SIGXCPU") as caught:
         decoder.decode(media, tmp_path / "scratch", lambda _: None)
     assert caught.value.reason is Reason.UNDECODABLE
+
+
+def test_decoding_that_only_waits_is_tried_again_and_not_called_undecodable(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(process, "_PATIENCE_FACTOR", 0)
+    error = refused(make(tmp_path / "a.mp3", "libmp3lame"), tmp_path / "scratch")
+    assert error.reason is Reason.DOWNLOAD_FAILED
+    assert "disk" in str(error)
 
 
 def test_decoding_that_takes_too_much_memory_is_undecodable(tmp_path: Path) -> None:

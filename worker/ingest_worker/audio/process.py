@@ -57,7 +57,7 @@ It cannot know more, and must not be able to stop a batch with a report."""
 
 _PATIENCE_FACTOR: Final = 4
 """Seconds of waiting for each permitted second of CPU: a busy machine gives a process a quarter of a core, a
-hanging disk gives it nothing."""
+hanging disk gives it nothing. That is not the media's fault: what these make a decoder do takes CPU."""
 
 
 def run(request: dict[str, Any], limits: Limits) -> Generator[dict[str, Any], None, None]:
@@ -80,7 +80,8 @@ def run(request: dict[str, Any], limits: Limits) -> Generator[dict[str, Any], No
                 else:
                     yield said
         except TimeoutError as error:
-            raise StageError(Reason.UNDECODABLE, f"decoding was not done after {wall} s") from error
+            words = f"decoding waited for {wall} s, and did not compute: does a disk hang?"
+            raise StageError(Reason.DOWNLOAD_FAILED, words) from error
         except ChildEndedError as error:
             raise _ended(error.code, limits) from error
         except ChildGarbledError as error:
