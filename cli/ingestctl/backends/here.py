@@ -35,20 +35,17 @@ class Here:
 
     async def all(self) -> tuple[Found, ...]:
         """Every batch that has a status."""
-        pattern = f"{self.namespace or '*'}/*/status.json"
-        return tuple(_found(path.parent) for path in sorted((self.home / "batches").glob(pattern)))
+        folders = sorted(path.parent for path in (self.home / "batches").glob("*/*/status.json"))
+        return tuple(_found(path) for path in folders if self.namespace in (None, path.parent.name))
 
     async def get(self, name: str) -> Found:
         """One batch."""
-        namespace = self.namespace or "default"
-        folder = BatchFolder.of(self.home, namespace, name)
-        if "/" in name or not folder.status.is_file():
-            near = near_names(name, [each.name for each in await self.all()])
+        try:
+            return _found(folder_here(self.home, self.namespace or "default", name, begun=True).path)
+        except MissingError as error:
             raise MissingError(
-                f"no batch {namespace}/{name} has run on {self.where}{near}; "
-                "for a cluster's add --context NAME or --cluster, or use `kubectl ingest`"
-            )
-        return _found(folder.path)
+                f"{error}; for a cluster's add --context NAME or --cluster, or use `kubectl ingest`"
+            ) from error
 
     async def is_live(self, found: Found) -> bool:
         """Whether an `ingestctl run` works on it."""
@@ -119,6 +116,27 @@ class Here:
 
     def _folder(self, found: Found) -> BatchFolder:
         return BatchFolder.of(self.home, found.namespace, found.name)
+
+
+def folder_here(home: Path, namespace: str, name: str, *, begun: bool = False) -> BatchFolder:
+    """The folder of a batch of this machine. Only what lies there counts: no name leads elsewhere, neither
+    `..` nor an empty one. `begun` takes only one that has a status. Raises `MissingError` with names that are
+    near."""
+    there = [path for path in _folders(home / "batches") if path.name == namespace]
+    names = [path.name for folder in there for path in _folders(folder)]
+    folder = BatchFolder.of(home, namespace, name)
+    if name in names and (folder.status.is_file() or not begun):
+        return folder
+    raise MissingError(
+        f"no batch {namespace}/{name} has run on this machine ({home}){near_names(name, names)}"
+    )
+
+
+def _folders(path: Path) -> list[Path]:
+    try:
+        return sorted(each for each in path.iterdir() if each.is_dir())
+    except (FileNotFoundError, NotADirectoryError):  # nothing has run here yet
+        return []
 
 
 def _found(path: Path) -> Found:

@@ -9,6 +9,7 @@ from ingestctl.options import root
 
 app = root()
 
+ItsName = Annotated[str, typer.Argument(help="The batch.", metavar="BATCH")]
 Namespace = Annotated[str, typer.Option("--namespace", "-n", help="The batch's namespace.")]
 Secrets = Annotated[
     list[str] | None,
@@ -32,7 +33,7 @@ def pairs(values: list[str] | None, option: str) -> dict[str, Path]:
     for value in values or ():
         name, mark, folder = value.partition("=")
         path = Path(folder).expanduser()
-        if not mark or not path.is_dir():
+        if not name or not mark or not path.is_dir():
             raise typer.BadParameter(
                 f"NAME=FOLDER is wanted, with a folder that exists, not {value!r}", param_hint=option
             )

@@ -17,13 +17,14 @@ from ingest_operator.local.sources import Mounts
 from ingest_operator.local.status_store import read_batch
 from ingest_worker.cgroup import usable_cores
 from ingest_worker.unheard import needs_hearing
+from ingestctl.backends.here import folder_here
 from ingestctl.backends.port import MissingError
-from ingestctl.commands.app import Cookies, Namespace, Secrets, app, pairs
+from ingestctl.commands.app import Cookies, ItsName, Namespace, Secrets, app, pairs
 from ingestctl.consoles import people
 from ingestctl.files import asked
 from ingestctl.options import Dsn, Format, Home, Output
 from ingestctl.place import Workplace
-from ingestctl.prepare import prepared
+from ingestctl.prepare import prepared, require_models
 from ingestctl.retention import retained
 from ingestctl.retrying import pass_of
 from ingestctl.run import Screen, run_batch, show
@@ -50,7 +51,7 @@ def run(  # noqa: PLR0913, PLR0917  the options of a command are its parameters
     files: Annotated[
         list[Path],
         typer.Argument(
-            help="The batch; profiles and voices may be in the same file or in others.", metavar="FILE..."
+            help="The batch; profiles and voices may be in the same file or in others.", metavar="FILE"
         ),
     ],
     dsn: Dsn = None,
@@ -100,6 +101,7 @@ def run(  # noqa: PLR0913, PLR0917  the options of a command are its parameters
     machine = _machine()
     runtime: Runtime = runtime_of(profile.spec, machine, batch.spec.parallelism)
     console = people()
+    require_models(place, profile.spec)  # before a store is made for nothing
     with place.store() as address:
         prepared(place, profile.spec, address, console)
         retained(place, batch, profile.spec.retention.days, address, console)
@@ -148,17 +150,17 @@ def _machine() -> Machine:
 
 @app.command(epilog="Example: ingestctl status my-channel --output yaml")
 def status(
-    name: Annotated[str, typer.Argument(help="The batch.")],
+    name: ItsName,
     namespace: Namespace = "default",
     home: Home = None,
     output: Format = Output.TABLE,
 ) -> None:
     """Show how far a batch is, or how it ended:
     with -o json or yaml, the same format as `kubectl get` in a cluster."""
-    folder = BatchFolder.of(Workplace.of(home, None).home, namespace, name)
+    folder = folder_here(Workplace.of(home, None).home, namespace, name)
     batch = read_batch(folder)
     if batch is None:
-        raise typer.BadParameter(
-            f"no batch {namespace}/{name} has run here ({folder.path})", param_hint="NAME"
+        raise MissingError(
+            f"{namespace}/{name} has no status yet: `ingestctl run` with its file plans it first"
         )
     show(batch, read_items(folder), Screen(people(), output))

@@ -10,7 +10,7 @@ import typer
 from ingest_contract.status import IngestBatchStatus
 from ingestctl.backends.choice import Where, on
 from ingestctl.backends.port import Batches, Found
-from ingestctl.commands.app import app
+from ingestctl.commands.app import ItsName, app
 from ingestctl.commands.somewhere import somewhere
 from ingestctl.consoles import people
 from ingestctl.listing import record_of, show_list
@@ -19,8 +19,6 @@ from ingestctl.run import exit_code, results
 from ingestctl.screen import watcher_on
 from ingestctl.watching import Shown, batch_of, follow, on_screen
 from ingestctl.why import answer, show_why
-
-ItsName = Annotated[str, typer.Argument(help="The batch.", metavar="BATCH")]
 
 
 @app.command(
@@ -67,6 +65,10 @@ def watch(
     Exit code 0 only if it is complete and nothing failed; 1 if something did; 2 if there is no such batch;
     130 after Ctrl-C, which ends the watching and not the batch.
     """
+    if output is Output.YAML:
+        raise typer.BadParameter(
+            "what goes on is no document: -o json gives an object per change", param_hint="--output"
+        )
     if output is Output.TABLE:
         with watcher_on(people()) as watcher:
             found = on(where, lambda batches: follow(batches, name, on_screen(watcher), watcher.said))
@@ -100,7 +102,7 @@ def why(
     name: ItsName,
     recording: Annotated[
         str | None,
-        typer.Argument(help="A recording: its id, the end of it, or its number (#3).", metavar="[RECORDING]"),
+        typer.Argument(help="A recording: its id, the end of it, or its number (#3).", metavar="RECORDING"),
     ] = None,
     *,
     where: Where,

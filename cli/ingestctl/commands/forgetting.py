@@ -7,7 +7,6 @@ from typing import Annotated
 
 import typer
 
-from ingest_operator.local.folders import BatchFolder
 from ingest_operator.local.forgetting import GoneHere, forget_here
 from ingest_operator.local.status_store import holding
 from ingest_worker.store.connect import Connection
@@ -16,6 +15,7 @@ from ingest_worker.store.forgetting import Gone, forget_channel, forget_recordin
 from ingest_worker.store.forgotten_voice import Passages
 from ingest_worker.store.tombstones import TombstoneKind, lift, tombstones
 from ingest_worker.store.voice_names import VoiceError
+from ingestctl.backends.here import folder_here
 from ingestctl.catalog import reading
 from ingestctl.commands.app import Namespace, app
 from ingestctl.commands.voices import Who, called, signed
@@ -46,7 +46,7 @@ VoiceOption = Annotated[
 
 @app.command(epilog="Example: ingestctl forget --voice 'Ann Lee' --dry-run")
 def forget(  # noqa: PLR0913, PLR0917  the options of a command are its parameters
-    name: Annotated[str | None, typer.Argument(metavar="[BATCH]", help="A batch of this machine.")] = None,
+    name: Annotated[str | None, typer.Argument(metavar="BATCH", help="A batch of this machine.")] = None,
     recording: Recording = None,
     voice: VoiceOption = None,
     channel: Channel = None,
@@ -76,7 +76,7 @@ def forget(  # noqa: PLR0913, PLR0917  the options of a command are its paramete
     if sum(each is not None for each in (name, recording, voice, channel)) != 1:
         raise typer.BadParameter("say one: a batch, --recording, --voice or --channel")
     if name is not None:
-        _forget_batch(place, namespace, name)
+        _forget_batch(place, namespace, name, output, dry_run=dry_run)
         return
     by = signed(who, why, dry_run)
 
@@ -103,7 +103,7 @@ def forget(  # noqa: PLR0913, PLR0917  the options of a command are its paramete
 
 
 def _confirm(gone: Gone) -> None:
-    if not sys.stdin.isatty():
+    if sys.stdin is None or not sys.stdin.isatty():
         raise typer.BadParameter("nobody is here to ask: --yes, or --dry-run to see what would go")
     typer.echo(f"This removes for good: {_counted(gone)}, of {len(gone.recordings)} recordings.", err=True)
     typer.confirm("Go on?", abort=True, err=True)
@@ -129,14 +129,16 @@ def _report(gone: Gone, here: GoneHere, output: Output, *, dry_run: bool) -> Non
     show_value(value, lines, output)
 
 
-def _forget_batch(place: Workplace, namespace: str, name: str) -> None:
-    folder = BatchFolder.of(place.home, namespace, name)
-    if not folder.path.exists():
-        raise typer.BadParameter(
-            f"no batch {namespace}/{name} has run here ({folder.path})", param_hint="BATCH"
-        )
+def _forget_batch(place: Workplace, namespace: str, name: str, output: Output, *, dry_run: bool) -> None:
+    folder = folder_here(place.home, namespace, name)
     with holding(folder):
-        rmtree(folder.path)
+        files = sum(path.is_file() for path in folder.path.rglob("*"))
+        if not dry_run:
+            rmtree(folder.path)
+    verb = "would go" if dry_run else "gone"
+    value = {"dryRun": dry_run, "batch": f"{namespace}/{name}", "files": files}
+    lines = [f"{verb}: {files} files of {namespace}/{name} on this machine; what it stored stays"]
+    show_value(value, lines, output)
 
 
 @group.command("list", epilog="Example: ingestctl tombstones list --output json")

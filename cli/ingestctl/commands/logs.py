@@ -11,8 +11,7 @@ from ingest_contract.order import Item
 from ingest_contract.status import IngestBatchStatus
 from ingestctl.backends.choice import Where, on
 from ingestctl.backends.port import Batches, MissingError, RunSeen
-from ingestctl.commands.app import app
-from ingestctl.commands.following import ItsName
+from ingestctl.commands.app import ItsName, app
 from ingestctl.commands.somewhere import somewhere
 from ingestctl.consoles import people
 from ingestctl.log_following import Printed, Wanted, follow_logs, prefix_of
@@ -32,7 +31,7 @@ def logs(  # noqa: PLR0913  the options of a command are its parameters
         str | None,
         typer.Argument(
             help="Its id, the end of it, or its number (#3). With --follow it may be left out: of every one.",
-            metavar="[RECORDING]",
+            metavar="RECORDING",
         ),
     ] = None,
     *,

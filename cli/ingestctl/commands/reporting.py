@@ -15,8 +15,7 @@ from ingestctl.backends.choice import Where, on
 from ingestctl.backends.port import Batches, Found
 from ingestctl.catalog import reading
 from ingestctl.causes import sentence_of
-from ingestctl.commands.app import app
-from ingestctl.commands.following import ItsName
+from ingestctl.commands.app import ItsName, app
 from ingestctl.commands.somewhere import somewhere
 from ingestctl.consoles import people
 from ingestctl.options import Dsn

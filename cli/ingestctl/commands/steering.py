@@ -12,8 +12,7 @@ from ingest_contract.status import IngestBatchStatus
 from ingestctl.backends.choice import Where, on
 from ingestctl.backends.port import Batches, Found
 from ingestctl.changing import changed
-from ingestctl.commands.app import app
-from ingestctl.commands.following import ItsName
+from ingestctl.commands.app import ItsName, app
 from ingestctl.commands.somewhere import somewhere
 from ingestctl.consoles import people
 from ingestctl.retrying import pass_of
@@ -65,7 +64,7 @@ def retry(
         list[str] | None,
         typer.Argument(
             help="These alone: an id, the end of it, or a number (#3). Omitted: all that failed.",
-            metavar="[RECORDING]...",
+            metavar="RECORDING",
         ),
     ] = None,
     *,
