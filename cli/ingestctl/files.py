@@ -9,6 +9,7 @@ from ingest_contract.batch import IngestBatch
 from ingest_contract.documents import Document, InvalidDocumentError, read
 from ingest_contract.profile import IngestProfile, ObjectMeta
 from ingest_contract.speaker_profile import SpeakerProfile
+from ingest_operator.core.voices import UnknownVoiceError, chosen
 
 
 def read_all(paths: Sequence[Path]) -> tuple[Document, ...]:
@@ -21,7 +22,9 @@ def read_all(paths: Sequence[Path]) -> tuple[Document, ...]:
         except InvalidDocumentError as error:
             mistakes += error.mistakes
         except OSError as error:
-            mistakes.append(f"{path}: {error.strerror}")
+            mistakes.append(
+                f"{path}: {error.strerror}; a YAML file is wanted, as `ingestctl example` prints one"
+            )
     if mistakes:
         raise InvalidDocumentError(tuple(mistakes))
     return tuple(found)
@@ -43,9 +46,9 @@ def asked(paths: Sequence[Path]) -> Asked:
     documents = read_all(paths)
     batches = [document for document in documents if isinstance(document, IngestBatch)]
     if len(batches) != 1:
-        raise InvalidDocumentError(
-            (f"{', '.join(map(str, paths))}: one IngestBatch is wanted, and {len(batches)} are there",)
-        )
+        advice = "give each a run of its own" if batches else "`ingestctl example` prints one"
+        there = f"one IngestBatch is wanted, and {len(batches)} are there; {advice}"
+        raise InvalidDocumentError((f"{', '.join(map(str, paths))}: {there}",))
     (batch,) = batches
     profile = profile_of(batch, [document for document in documents if isinstance(document, IngestProfile)])
     speakers = tuple(document for document in documents if isinstance(document, SpeakerProfile))
@@ -67,6 +70,10 @@ def _mistakes_of(batch: IngestBatch, speakers: Sequence[SpeakerProfile]) -> Iter
             yield f"{where}: metadata.namespace: must be the batch's, {batch.metadata.namespace}"
         if speaker.spec.profile_ref.name != wanted:
             yield f"{where}: spec.profileRef.name: must be the batch's, {wanted}: one model hears both"
+    try:
+        chosen(batch.spec.speakers, speakers)
+    except UnknownVoiceError as error:
+        yield f"{error} in the files given"
 
 
 def profile_of(batch: IngestBatch, profiles: Sequence[IngestProfile]) -> IngestProfile:
@@ -84,7 +91,7 @@ def profile_of(batch: IngestBatch, profiles: Sequence[IngestProfile]) -> IngestP
         (
             (
                 f"spec.profileRef.name: no IngestProfile {wanted!r} in the files given; there: {known}. "
-                "Add its file with --profile"
+                "Name its file too, beside the batch's"
             ),
         )
     )

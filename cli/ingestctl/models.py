@@ -1,6 +1,6 @@
 """`ingestctl models`: model sets on this machine, as the worker's `models` package manages them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -123,15 +123,14 @@ class Verdict:
     fault: str | None
 
 
-def verified(folder: Path, set_name: str) -> tuple[Verdict, ...]:
-    """Verify every model of a fetched set by hashing each file. Raises `StageError(MODELS_UNAVAILABLE)` for a
-    set that is not here."""
+def verified(folder: Path, set_name: str) -> Iterator[Verdict]:
+    """Verify every model of a fetched set by hashing each file; each is told as soon as it is known. Raises
+    `StageError(MODELS_UNAVAILABLE)` for a set that is not here."""
     models = open_models(folder, set_name)
-    found: list[Verdict] = []
     for model in read_lock(folder, set_name).models:
         try:
             models.path(model.role, model.name)
-            found.append(Verdict(model.name, None))
         except StageError as error:
-            found.append(Verdict(model.name, str(error)))
-    return tuple(found)
+            yield Verdict(model.name, str(error))
+        else:
+            yield Verdict(model.name, None)

@@ -8,6 +8,7 @@ from ingest_worker.models import load_set, lock
 from ingestctl import models as sets
 from ingestctl.commands.app import app
 from ingestctl.consoles import console, people
+from ingestctl.ending import FAILED_EXIT
 from ingestctl.options import Home
 from ingestctl.place import Workplace
 from ingestctl.search import set_name_of
@@ -58,7 +59,8 @@ def lock_set(name: SetName, home: Home = None) -> None:
 def verify(name: SetName, home: Home = None) -> None:
     """Compare every file of a set with its lock.
     Exit code 1 if a file is missing, different, or not in the lock."""
-    verdicts = sets.verified(Workplace.of(home, None).models, set_name_of(name))
-    for verdict in verdicts:
-        print(f"{verdict.model}: {verdict.fault or 'every file as locked'}")
-    raise typer.Exit(int(any(verdict.fault for verdict in verdicts)))
+    faults = 0
+    for verdict in sets.verified(Workplace.of(home, None).models, set_name_of(name)):
+        print(f"{verdict.model}: {verdict.fault or 'every file as locked'}", flush=True)
+        faults += verdict.fault is not None
+    raise typer.Exit(FAILED_EXIT if faults else 0)

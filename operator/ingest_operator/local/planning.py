@@ -8,6 +8,8 @@ from collections.abc import Callable
 from functools import partial
 from typing import Final
 
+from pydantic import ValidationError
+
 from ingest_contract.failures import FAILURES, Reason, Verdict
 from ingest_contract.order import Item, PlanOrder
 from ingest_contract.place import Place
@@ -23,6 +25,7 @@ from ingest_operator.local.interrupted import InterruptedBeforeRunsError
 from ingest_operator.local.plan_gate import FileGate
 from ingest_operator.local.processes import Limits, RunFacts, launch
 from ingest_operator.local.sources import Mounts, folders_of, planned_sources
+from ingest_operator.local.status_store import of_another_version
 
 MAX_PLAN_ATTEMPTS: Final = 3
 """Plan runs that may fail for a transient reason before the user is asked."""
@@ -87,8 +90,11 @@ def read_planned(folder: BatchFolder) -> PlannedItems | None:
 def _frozen(folder: BatchFolder) -> tuple[Plan, ...]:
     """Each plan so far, in order."""
     found: list[Plan] = []
-    while (saved := read_json(folder.plan(len(found)))) is not None:
-        found.append(Plan(saved["sources"], PlanDocument.from_object(saved["document"])))
+    while (saved := read_json(path := folder.plan(len(found)))) is not None:
+        try:
+            found.append(Plan(saved["sources"], PlanDocument.from_object(saved["document"])))
+        except (LookupError, ValidationError) as error:
+            raise of_another_version(path) from error
     return tuple(found)
 
 

@@ -118,7 +118,7 @@ async def run(
         cluster = LocalCluster(replace(orders, planned_at=planned_at(folder)), site, clock, forks)
         if orphans := cluster.adopt():
             watcher.said(f"{orphans} recordings of a session that died resume where they were")
-        if len(ledger.final) == len(planned.items) and not is_pass_asked(batch.spec, ledger.retry_failed):
+        if 0 < len(planned.items) == len(ledger.final) and not is_pass_asked(batch.spec, ledger.retry_failed):
             watcher.said("every recording of this batch is final: nothing runs again")
 
         async def once(batch: Batch) -> Decision:

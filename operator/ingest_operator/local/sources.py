@@ -40,8 +40,7 @@ def planned_sources(spec: IngestBatchSpec, mounts: Mounts, first: int) -> Fittin
     """The sources from number `first` on, as many as one plan takes.
 
     Raises:
-        SourceError: naming the field.
-        OSError: naming the file.
+        SourceError: naming the field, and the file if it cannot be read.
     """
     found = [
         _planned(source, f"spec.sources[{position}]", mounts)
@@ -76,11 +75,14 @@ def _planned(source: Source, where: str, mounts: Mounts) -> list[PlannedSource]:
             f"{where}.configMap: say where its keys are as files on this machine: --config-map {name}=FOLDER"
         )
     file = mounts.config_maps[name] / key
-    return list(
-        parse_source_list(
-            file.read_text(encoding="utf-8", errors="replace"), source.speakers, f"{where}.configMap: {file}"
-        )
-    )
+    try:
+        text = file.read_text(encoding="utf-8", errors="replace")
+    except OSError as error:
+        raise SourceError(
+            f"{where}.configMap: {file} cannot be read ({error.strerror}): "
+            f"put the list into it, or name another folder: --config-map {name}=FOLDER"
+        ) from error
+    return list(parse_source_list(text, source.speakers, f"{where}.configMap: {file}"))
 
 
 def _secret(secret: SecretSource, source: Source, where: str, mounts: Mounts) -> PlannedSource:

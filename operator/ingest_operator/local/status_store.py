@@ -78,13 +78,14 @@ def read_batch(folder: BatchFolder) -> IngestBatch | None:
         return IngestBatch.model_validate_json(folder.status.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return None
-    except ValidationError as error:
-        raise _of_another_version(folder.status) from error
+    except (UnicodeDecodeError, ValidationError) as error:
+        raise of_another_version(folder.status) from error
 
 
-def _of_another_version(path: Path) -> InvalidDocumentError:
+def of_another_version(path: Path) -> InvalidDocumentError:
+    """What is said of a file of ours that cannot be read."""
     return InvalidDocumentError(
-        (f"{path}: written by another version; `ingestctl forget` starts the batch again",)
+        (f"{path}: written by another version, or damaged; `ingestctl forget` starts the batch again",)
     )
 
 
@@ -140,5 +141,5 @@ def settings_of_plan(folder: BatchFolder, wanted: Settings) -> tuple[Settings, b
         write_atomically(path, wanted.to_json())
         return wanted, False
     except ValidationError as error:
-        raise _of_another_version(path) from error
+        raise of_another_version(path) from error
     return frozen, frozen != wanted

@@ -14,6 +14,7 @@ from pydantic import Field, StringConstraints, ValidationError, model_validator
 
 from ingest_contract import plain_yaml
 from ingest_contract.base import ContractModel, Name, ShortText
+from ingest_contract.documents import mistakes_of
 from ingest_contract.failures import Reason
 from ingest_contract.profile import ModelName
 from ingest_worker.errors import StageError
@@ -166,5 +167,11 @@ def load_set(name_or_path: str) -> ModelSet:
             Reason.MODELS_UNAVAILABLE,
             f"There is no model set {name_or_path!r}. Known: {known}, or a .yaml file of your own.",
         ) from error
-    except (OSError, yaml.YAMLError, ValidationError) as error:
+    except ValidationError as error:
+        wrong = "; ".join(mistakes_of(error, ModelSet))
+        raise StageError(
+            Reason.MODELS_UNAVAILABLE,
+            f"{path} is no model set: {wrong}. docs/how-to.md has one to start from.",
+        ) from error
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise StageError(Reason.MODELS_UNAVAILABLE, f"{path} is no model set: {error}") from error
