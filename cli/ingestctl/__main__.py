@@ -7,11 +7,9 @@ import typer
 from typer._completion_classes import completion_init
 
 from ingest_worker.sandbox.kernel import undumpable
+from ingestctl import ending
 from ingestctl.consoles import people
 from ingestctl.options import PLUGIN
-
-USAGE_EXIT = 2
-"""The exit code for mistakes in files and options: nothing has been done."""
 
 
 def plugin() -> None:
@@ -31,13 +29,19 @@ def main(name: str = "ingestctl") -> None:
     completion_init()  # a shell may ask what can follow
     undumpable()  # it may hold the store's password, and starts what reads hostile content
     try:
-        _app(sys.argv[1:])(prog_name=name)
+        try:
+            _app(sys.argv[1:])(prog_name=name)
+        finally:
+            ending.flush()
+    except KeyboardInterrupt:  # while the commands were imported
+        sys.exit(ending.INTERRUPTED_EXIT)
     except Exception as error:
-        if not (lines := _reported(error)):
+        found = ending.of(error)
+        if found is None:
             raise
-        for line in lines:
+        for line in found.lines:
             people().print(line, soft_wrap=True)
-        sys.exit(_exit_of(error))
+        sys.exit(found.exit_code)
 
 
 def _app(arguments: list[str]) -> typer.Typer:
@@ -50,26 +54,6 @@ def _app(arguments: list[str]) -> typer.Typer:
     from ingestctl.commands import app
 
     return app
-
-
-def _reported(error: Exception) -> tuple[str, ...]:
-    """What is said of an error that is no bug; nothing of others."""
-    from ingest_contract.documents import InvalidDocumentError
-    from ingestctl.place import EXPECTED
-
-    if isinstance(error, InvalidDocumentError):
-        return tuple(map(str, error.mistakes))
-    return (f"ingestctl: {error}",) if isinstance(error, EXPECTED) else ()
-
-
-def _exit_of(error: Exception) -> int:
-    from ingest_contract.documents import InvalidDocumentError
-    from ingest_operator.kube.api.kubeconfig import KubeconfigError
-    from ingestctl.backends.port import CommandError
-
-    if isinstance(error, CommandError):
-        return error.exit_code
-    return USAGE_EXIT if isinstance(error, KubeconfigError | InvalidDocumentError) else 1
 
 
 if __name__ == "__main__":

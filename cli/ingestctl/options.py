@@ -7,6 +7,9 @@ from typing import Annotated, Final
 
 import typer
 
+PACKAGE: Final = "video-ingest-operator"
+"""What is installed."""
+
 PLUGIN: Final = "kubectl ingest"
 """The command's name as kubectl's plugin, which speaks of a cluster."""
 
@@ -37,8 +40,8 @@ Format = Annotated[Output, typer.Option("--output", "-o", help="What to print on
 
 
 def root() -> typer.Typer:
-    """A command line without commands."""
-    return typer.Typer(
+    """A command line without commands, of which one is chosen even where there is but one."""
+    made = typer.Typer(
         name="ingestctl",
         no_args_is_help=True,
         add_completion=False,
@@ -48,3 +51,23 @@ def root() -> typer.Typer:
         "transcribed, attributed to their speakers, embedded. And read them again.",
         epilog="Start with: ingestctl example > batch.yaml; ingestctl doctor; ingestctl run batch.yaml",
     )
+    made.callback()(_of_all)
+    return made
+
+
+def _say_version(wanted: bool) -> None:  # noqa: FBT001  typer gives it so
+    if wanted:
+        from importlib.metadata import version  # a search need not wait for it
+
+        print(f"ingestctl {version(PACKAGE)}")
+        raise typer.Exit
+
+
+def _of_all(
+    *,
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_say_version, is_eager=True, help="Say which version this is."),
+    ] = False,
+) -> None:
+    """The options that stand in front of a command."""

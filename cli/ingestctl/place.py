@@ -17,6 +17,7 @@ from ingest_operator.local.status_store import BatchBusyError
 from ingest_worker.errors import StageError
 from ingestctl.asking.question import NoAnswerError
 from ingestctl.backends.port import CommandError
+from ingestctl.consoles import people
 
 EXPECTED: Final = (
     BatchBusyError,
@@ -64,5 +65,7 @@ class Workplace:
             return
         from ingest_worker.store.embedded import embedded
 
+        if not self.has_store:
+            people().print(f"making a store in {self.home}: an embedded Postgres", soft_wrap=True)
         with embedded(self.home / "postgres") as dsn:
             yield dsn

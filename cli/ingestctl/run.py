@@ -24,14 +24,9 @@ from ingest_operator.local.interrupted import InterruptedBeforeRunsError
 from ingest_operator.local.planning import read_items
 from ingest_operator.local.session import Request, Watcher, run
 from ingestctl.consoles import console
+from ingestctl.ending import FAILED_EXIT, INTERRUPTED_EXIT
 from ingestctl.options import Output
 from ingestctl.screen import Items, summary, table_of, watcher_on
-
-FAILED_EXIT: Final = 1
-"""Some recordings failed, or the batch could not be planned."""
-
-INTERRUPTED_EXIT: Final = 130
-"""Ended by Ctrl-C or SIGTERM; the same command resumes."""
 
 FILE_COLUMNS: Final = 180
 """Columns of a table that is not written to a terminal."""
@@ -122,7 +117,8 @@ def show(batch: IngestBatch, items: Items, screen: Screen) -> None:
 
 def results() -> Console:
     """Standard output: as wide as the terminal, or `FILE_COLUMNS` for a file."""
-    return console(width=None if sys.stdout.isatty() else FILE_COLUMNS)
+    is_terminal = sys.stdout is not None and sys.stdout.isatty()
+    return console(width=None if is_terminal else FILE_COLUMNS)
 
 
 def _show_table(batch: IngestBatch, items: Items, to: Console) -> None:

@@ -29,7 +29,6 @@ docs/search.md says how passages are found and what the score means.
 
 light = root()
 """The command line with this command only: to import the others takes seconds."""
-light.callback()(lambda: None)  # without one, typer makes the only command the whole of it
 
 
 @light.command(epilog=EXAMPLES)
@@ -37,8 +36,9 @@ def search(  # noqa: PLR0913, PLR0917  the options of a command are its paramete
     query: Annotated[
         str,
         typer.Argument(
+            metavar="QUERY",
             help="A question, or words. What is in quotes must occur as it stands; "
-            "what has a minus must not occur."
+            "what has a minus must not occur.",
         ),
     ],
     speaker: Annotated[

@@ -13,9 +13,9 @@ import typer
 from ingest_operator.kube.api.kubeconfig import Target, chosen
 from ingestctl.backends.here import Here
 from ingestctl.backends.port import Batches
+from ingestctl.ending import INTERRUPTED_EXIT
 from ingestctl.options import PLUGIN
 from ingestctl.place import Workplace
-from ingestctl.run import INTERRUPTED_EXIT
 
 T = TypeVar("T")
 

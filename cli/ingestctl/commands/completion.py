@@ -25,7 +25,9 @@ class Shell(StrEnum):
     "ingestctl completion zsh > ~/.zfunc/_ingestctl; "
     "ingestctl completion fish > ~/.config/fish/completions/ingestctl.fish"
 )
-def completion(shell: Annotated[Shell, typer.Argument(help="Your shell.")]) -> None:
+def completion(
+    shell: Annotated[Shell, typer.Argument(metavar="SHELL", help="Your shell: bash, zsh or fish.")],
+) -> None:
     """Print the lines by which a shell completes commands: load them, or keep them in its folder."""
     print(get_completion_script(prog_name="ingestctl", complete_var=VARIABLE, shell=shell.value))
 

@@ -50,6 +50,7 @@ def doctor(
     """
     place = Workplace.of(home, dsn)
     mounts = Mounts(secrets=pairs(secret, "--secret"), cookies=cookies)
+    people().print("looking at this machine: models are hashed, and the store is asked")
     facts = facts_of(place, profile_in(profile), mounts)
     found = [*findings(facts)]
     for finding in found:

@@ -15,11 +15,12 @@ from ingest_worker.store.schema import migrate
 from ingestctl.catalog import require_schema
 from ingestctl.commands.app import Secrets, app, pairs
 from ingestctl.consoles import people
+from ingestctl.ending import INTERRUPTED_EXIT
 from ingestctl.files import asked
 from ingestctl.options import Dsn, Format, Home, Output
 from ingestctl.place import Workplace
 from ingestctl.planning import DEFAULT_RTF_RATIO, dry, planned, show_plan
-from ingestctl.run import INTERRUPTED_EXIT, results
+from ingestctl.run import results
 from ingestctl.screen import watcher_on
 
 
@@ -28,7 +29,7 @@ def plan(  # noqa: PLR0913  the options of a command are its parameters
     files: Annotated[
         list[Path],
         typer.Argument(
-            help="The batch; profiles and voices may be in the same file or in others.", metavar="FILE..."
+            help="The batch; profiles and voices may be in the same file or in others.", metavar="FILE"
         ),
     ],
     *,

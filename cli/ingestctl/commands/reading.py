@@ -10,10 +10,10 @@ from ingestctl.bulk import BulkFormat, export_all
 from ingestctl.catalog import reading
 from ingestctl.commands.app import app
 from ingestctl.consoles import people
+from ingestctl.ending import FAILED_EXIT
 from ingestctl.export import NoTranscriptError, stored_transcript, write
 from ingestctl.options import Dsn, Home
 from ingestctl.place import Workplace
-from ingestctl.run import FAILED_EXIT
 
 
 @app.command(
@@ -25,7 +25,7 @@ def export(
     recording: Annotated[
         str | None,
         typer.Argument(
-            help="The recording's id, as `ingestctl status` and `search` show it.", metavar="[RECORDING]"
+            help="The recording's id, as `ingestctl status` and `search` show it.", metavar="RECORDING"
         ),
     ] = None,
     *,
@@ -51,6 +51,9 @@ def export(
     place = Workplace.of(home, dsn)
     if everything is (recording is not None):
         raise typer.BadParameter("either a recording is wanted, or --all", param_hint="RECORDING")
+    if recording is None and to is None and form is not BulkFormat.JSONL:
+        what = "file" if form is BulkFormat.PARQUET else "folder"
+        raise typer.BadParameter(f"which {what}? Or --format jsonl, for standard output", param_hint="--to")
     try:
         if recording is None:
             _export_all(place, form, to)

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from ingestctl.backends.port import CommandError
 from ingestctl.commands.app import app
 from ingestctl.consoles import people
 from ingestctl.options import Dsn, Home
@@ -60,7 +61,7 @@ def serve(  # noqa: PLR0913, PLR0917  the options of a command are its parameter
     It only reads: its database sessions cannot write. Ctrl-C ends it.
     """
     from ingest_reader.app import application
-    from ingest_reader.doors import is_loopback
+    from ingest_reader.doors import TokenError, is_loopback
     from ingest_reader.serving import Door, ListeningError, access_of, ended_by_signals, said_of
     from ingest_reader.serving import serve as listen
     from ingestctl.reader import announced, opened
@@ -69,7 +70,8 @@ def serve(  # noqa: PLR0913, PLR0917  the options of a command are its parameter
     try:
         access = access_of(door)
     except ListeningError as error:
-        raise typer.BadParameter(str(error), param_hint="--host") from error
+        hint = "--token-file" if isinstance(error.__cause__, TokenError) else "--host"
+        raise typer.BadParameter(str(error), param_hint=hint) from error
     place = Workplace.of(home, dsn)
     with ExitStack() as stack:
         stack.enter_context(ended_by_signals())
@@ -81,7 +83,7 @@ def serve(  # noqa: PLR0913, PLR0917  the options of a command are its parameter
             people().print(said_of(at, access))
 
         if not listen(application(corpus, access, youtube=youtube), door, tell):
-            raise typer.Exit(1)
+            raise CommandError(f"{host}:{port} cannot be listened on: name another --port or --host")
 
 
 @app.command(epilog="Example: ingestctl mcp --dsn postgresql://reader@db.example/ingest")

@@ -10,9 +10,10 @@ from rich.console import Console
 from ingest_worker.store.verification import Coverage, Finding, Severity, verify
 from ingestctl.catalog import reading
 from ingestctl.commands.app import app
+from ingestctl.ending import FAILED_EXIT
 from ingestctl.options import Dsn, Format, Home, Output
 from ingestctl.place import Workplace
-from ingestctl.run import FAILED_EXIT, results
+from ingestctl.run import results
 from ingestctl.screen import duration
 
 

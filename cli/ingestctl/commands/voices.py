@@ -16,6 +16,7 @@ from ingest_worker.store.voice_names import VoiceError, VoiceName, voice_of
 from ingestctl import voices as shown
 from ingestctl.catalog import reading
 from ingestctl.commands.app import app
+from ingestctl.consoles import people
 from ingestctl.options import Dsn, Format, Home, Output
 from ingestctl.place import Workplace
 
@@ -115,6 +116,8 @@ def history(dsn: Dsn = None, home: Home = None, output: Format = Output.TABLE) -
     """Show every decision, in order, those that were taken back too."""
     with reading(Workplace.of(home, dsn)) as connection:
         found = decisions(connection)
+    if not found and output is Output.TABLE:
+        people().print("nothing was decided yet")
     shown.show_decisions(found, output)
 
 
@@ -141,7 +144,7 @@ def name_voice(  # noqa: PLR0913, PLR0917  the options of a command are its para
 @group.command("merge", epilog="Example: ingestctl voices merge 'Ann Lee' '#12' '#30'")
 def merge_voices(  # noqa: PLR0913, PLR0917  the options of a command are its parameters
     voice: Voice,
-    others: Annotated[list[str], typer.Argument(metavar="OTHER...", help="Voices that are this one too.")],
+    others: Annotated[list[str], typer.Argument(metavar="OTHER", help="Voices that are this one too.")],
     who: Who = None,
     why: Why = "",
     dry_run: DryRun = False,  # noqa: FBT002 -- a flag that is off unless it is given
@@ -196,7 +199,9 @@ def split_voice(  # noqa: PLR0913, PLR0917  the options of a command are its par
     epilog="Example: ingestctl voices correct youtube:a1 --is 'Bob Ray' --from 12:30 --to 14:05",
 )
 def correct_voice(  # noqa: PLR0913, PLR0917  the options of a command are its parameters
-    recording: Annotated[str, typer.Argument(help="The recording's id, as `ingestctl search` shows it.")],
+    recording: Annotated[
+        str, typer.Argument(metavar="RECORDING", help="The recording's id, as `ingestctl search` shows it.")
+    ],
     is_now: Annotated[str, typer.Option("--is", metavar="VOICE", help="Who it is: a name, or '#7'.")],
     voice: Annotated[
         str | None, typer.Option("--voice", metavar="VOICE", help="Who the transcript says it is.")
@@ -232,7 +237,9 @@ def correct_voice(  # noqa: PLR0913, PLR0917  the options of a command are its p
 
 @group.command("undo", epilog="Example: ingestctl voices undo 12 --why 'it was her sister'")
 def undo_decision(  # noqa: PLR0913, PLR0917  the options of a command are its parameters
-    decision: Annotated[int, typer.Argument(help="Its number, as `voices history` shows it.")],
+    decision: Annotated[
+        int, typer.Argument(metavar="DECISION", help="Its number, as `voices history` shows it.")
+    ],
     who: Who = None,
     why: Why = "",
     dry_run: DryRun = False,  # noqa: FBT002 -- a flag that is off unless it is given

@@ -1,0 +1,129 @@
+"""How the command ends that could not do its work: what it says of an error that is no bug, and its exit
+code.
+
+Imports nothing of the project before there is an error: `search` may have answered by then.
+"""
+
+import errno
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final
+
+FAILED_EXIT: Final = 1
+"""Something failed, or the cluster or store refuses or does not answer."""
+
+USAGE_EXIT: Final = 2
+"""A mistake in files or options: nothing has been done."""
+
+INTERRUPTED_EXIT: Final = 130
+"""Ended by Ctrl-C or SIGTERM; the same command resumes."""
+
+_NEXT: Final[Mapping[int, str]] = MappingProxyType(
+    {
+        errno.ENOSPC: "make room there, or name another place (--home, --to)",
+        errno.EDQUOT: "make room there, or name another place (--home, --to)",
+        errno.EACCES: "see who may use it, or name another place (--home, --to)",
+        errno.EPERM: "see who may use it, or name another place (--home, --to)",
+        errno.EROFS: "it cannot be written; name another place (--home, --to)",
+    }
+)
+"""What to do about a file that cannot be used."""
+
+_ELSE: Final = "see what is there, or name another place (--home, --to)"
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """What is said, and the exit code."""
+
+    lines: tuple[str, ...]
+    exit_code: int
+
+
+def flush() -> None:
+    """Write what is left for standard output. Raises `OSError`: Python itself would only complain where
+    nobody reads it."""
+    if sys.stdout is not None:
+        sys.stdout.flush()
+
+
+def of(error: Exception) -> Ending | None:
+    """How the command ends by an error; None for a bug."""
+    if isinstance(error, BrokenPipeError):  # `| head`: whoever read has what they wanted
+        _leave_standard_output()
+        return Ending((), FAILED_EXIT)
+    if isinstance(error, UnicodeEncodeError):
+        return _unprintable(error)
+    if isinstance(error, OSError):
+        return _of_file(error)
+    return _of_ours(error)
+
+
+def _of_ours(error: Exception) -> Ending | None:
+    from ingest_contract.documents import InvalidDocumentError
+    from ingest_operator.core.source_lists import SourceError
+    from ingest_operator.core.voices import UnknownVoiceError
+    from ingest_operator.kube.api.kubeconfig import KubeconfigError
+    from ingestctl.backends.port import CommandError
+    from ingestctl.place import EXPECTED
+
+    if isinstance(error, InvalidDocumentError):
+        return Ending(error.mistakes, USAGE_EXIT)
+    if not isinstance(error, EXPECTED):
+        return None
+    said = (f"ingestctl: {error}{_next_of(error)}",)
+    if isinstance(error, CommandError):
+        return Ending(said, error.exit_code)
+    is_mistake = isinstance(error, KubeconfigError | SourceError | UnknownVoiceError)
+    return Ending(said, USAGE_EXIT if is_mistake else FAILED_EXIT)
+
+
+def _next_of(error: Exception) -> str:
+    """What to do about a store that does not answer, where the error does not say it itself."""
+    from ingest_contract.failures import Reason
+    from ingest_worker.errors import StageError
+
+    silent = isinstance(error, StageError) and error.reason is Reason.DATABASE_UNAVAILABLE
+    if not silent or "Next:" in str(error):
+        return ""
+    return " Next: see whether Postgres runs there and takes this login, or name another: --dsn (INGEST_DSN)."
+
+
+def _of_file(error: OSError) -> Ending | None:
+    """A file or folder that cannot be used, or a standard output that takes no more. None for what has to do
+    with neither."""
+    if error.filename is not None:
+        where = (
+            os.fsdecode(error.filename) if isinstance(error.filename, str | bytes) else str(error.filename)
+        )
+    elif error.errno in _NEXT:
+        where = "standard output"
+        _leave_standard_output()
+    else:
+        return None
+    what = error.strerror or type(error).__name__
+    return Ending((f"ingestctl: {where}: {what}. Next: {_NEXT.get(error.errno or 0, _ELSE)}.",), FAILED_EXIT)
+
+
+def _unprintable(error: UnicodeEncodeError) -> Ending:
+    wrong = error.object[error.start : error.end]
+    return Ending(
+        (
+            (
+                f"ingestctl: standard output is written as {error.encoding}, which has no {wrong!a}. "
+                "Next: set PYTHONIOENCODING=utf-8, or a locale such as LC_ALL=C.UTF-8."
+            ),
+        ),
+        FAILED_EXIT,
+    )
+
+
+def _leave_standard_output() -> None:
+    """Write what is still to be written nowhere, so that the interpreter does not try it again at its end."""
+    try:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except (OSError, ValueError, AttributeError):  # it is no file, or there is none
+        return
