@@ -268,14 +268,16 @@ async def connected(
     # be reached at all.
     configuration.disable_strict_ssl_verification = True
     where = chosen(target or Target())
-    if where.path is None:
-        load_incluster_config(configuration)  # type: ignore[no-untyped-call]  # the library has no types here
-    else:
-        try:
+    try:
+        if where.path is None:
+            load_incluster_config(configuration)  # type: ignore[no-untyped-call]  # the library has no types here
+        else:
             await load_kube_config(where.path, where.context, configuration)  # type: ignore[no-untyped-call]  # nor here
-        except ConfigException as error:
-            raise KubeconfigError(f"context {where.context!r} of {where.path}: {error}") from error
-    async with ApiClient(configuration) as client:
+        client = ApiClient(configuration)
+    except (ConfigException, OSError, ValueError) as error:  # OSError: a certificate that is none
+        where_it_is = f"context {where.context!r} of {where.path or 'this pod'}"
+        raise KubeconfigError(f"{where_it_is}: {error}: log in to the cluster again") from error
+    async with client:
         yield Api(client, observer, seconds)
 
 

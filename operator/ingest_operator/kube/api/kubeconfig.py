@@ -55,7 +55,7 @@ def chosen(target: Target) -> Chosen:
             f"there is no kubeconfig at {path}: name one with --kubeconfig or $KUBECONFIG, "
             "or log in to the cluster with its provider's tool"
         )
-    contexts = _contexts(documents)
+    contexts = _named(documents, "contexts", "context")
     name = target.context or next(
         (str(each["current-context"]) for each in documents if each.get("current-context")), None
     )
@@ -69,7 +69,14 @@ def chosen(target: Target) -> Chosen:
         near = get_close_matches(name, contexts, 3)
         there = f"did you mean {' or '.join(near)}?" if near else f"there: {known}"
         raise KubeconfigError(f"{path} has no context {name!r}: {there}")
-    return Chosen(path, name, str(contexts[name]["context"].get("namespace") or "default"))
+    context = contexts[name]["context"]
+    user = context.get("user")
+    if str(user) not in _named(documents, "users", "user"):  # the client's library takes none without one
+        who = f"names the user {user!r}, who is not there" if user else "names no user"
+        raise KubeconfigError(
+            f"{path}: context {name!r} {who}: log in to the cluster with its provider's tool"
+        )
+    return Chosen(path, name, str(context.get("namespace") or "default"))
 
 
 def _documents(paths: str) -> Iterator[dict[str, Any]]:
@@ -81,18 +88,21 @@ def _documents(paths: str) -> Iterator[dict[str, Any]]:
             continue
         except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
             said = " ".join(str(error).split())
-            raise KubeconfigError(f"the kubeconfig {path} cannot be read: {said}") from error
+            raise KubeconfigError(
+                f"the kubeconfig {path} cannot be read: {said}: write it again, or name another with "
+                "--kubeconfig"
+            ) from error
         if not isinstance(found, dict):
             raise KubeconfigError(f"the kubeconfig {path} holds no configuration: write it again")
         yield found
 
 
-def _contexts(documents: tuple[dict[str, Any], ...]) -> dict[str, dict[str, Any]]:
-    """By name; of two files that name one, the first counts, as for kubectl."""
+def _named(documents: tuple[dict[str, Any], ...], several: str, one: str) -> dict[str, dict[str, Any]]:
+    """Contexts or users by name; of two files that name one, the first counts, as for kubectl."""
     found: dict[str, dict[str, Any]] = {}
     for document in documents:
-        listed = document.get("contexts")
+        listed = document.get(several)
         for each in listed if isinstance(listed, list) else ():
-            if isinstance(each, dict) and "name" in each and isinstance(each.get("context"), dict):
+            if isinstance(each, dict) and "name" in each and isinstance(each.get(one), dict):
                 found.setdefault(str(each["name"]), each)
     return found

@@ -1,10 +1,12 @@
 """Which cluster is meant, as kubectl would understand it, and a sentence where none can be."""
 
+import asyncio
 from pathlib import Path
 
 import pytest
 import yaml
 
+from ingest_operator.kube.api.client import connected
 from ingest_operator.kube.api.kubeconfig import Chosen, KubeconfigError, Target, chosen
 
 
@@ -17,7 +19,8 @@ def _outside_a_cluster(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 def a_config(path: Path, *contexts: str, current: str | None = None, namespace: str | None = None) -> Path:
     context = {"cluster": "c", "user": "u"} | ({"namespace": namespace} if namespace else {})
-    document = {"contexts": [{"name": name, "context": dict(context)} for name in contexts]}
+    document: dict[str, object] = {"users": [{"name": "u", "user": {}}]}
+    document["contexts"] = [{"name": name, "context": dict(context)} for name in contexts]
     path.write_text(yaml.safe_dump(document | ({"current-context": current} if current else {})))
     return path
 
@@ -63,7 +66,13 @@ def test_a_pod_means_its_own_cluster_unless_another_is_named(
             "no context 'gone': there: prod",
         ),
         ("contexts: [{name: production, context: {}}]", "producton", r"did you mean production\?"),
-        ("contexts: [", None, "cannot be read"),
+        ("{contexts: [{name: a, context: {}}], current-context: a}", None, "'a' names no user: log in"),
+        ("contexts: [", None, "cannot be read.*--kubeconfig"),
+        (
+            "{contexts: [{name: a, context: {user: ann}}], users: [{name: ann}, 7], current-context: a}",
+            None,
+            "names the user 'ann', who is not there: log in",
+        ),
         ("[]", None, "holds no configuration"),
         ("{contexts: 7, current-context: a}", None, "no context 'a': there: none"),
         ("{contexts: [7, {name: a}, {name: a, context: 3}], current-context: a}", None, "there: none"),
@@ -84,3 +93,22 @@ def test_bytes_that_are_no_text_are_named_too(tmp_path: Path) -> None:
     path.write_bytes(b"\xff\xfe\x00")
     with pytest.raises(KubeconfigError, match="cannot be read"):
         chosen(Target(str(path)))
+
+
+@pytest.mark.parametrize(
+    "authority", ["certificate-authority: /nope/ca.crt", 'certificate-authority-data: "AAAA"']
+)
+def test_a_certificate_that_is_none_is_a_fault_of_the_kubeconfig(tmp_path: Path, authority: str) -> None:
+    path = tmp_path / "config"
+    path.write_text(
+        "{current-context: a, contexts: [{name: a, context: {cluster: c, user: u}}],\n"
+        "users: [{name: u, user: {}}],"
+        f"clusters: [{{name: c, cluster: {{server: 'https://127.0.0.1:1', {authority}}}}}]}}"
+    )
+
+    async def opened() -> None:
+        async with connected(target=Target(str(path))):
+            pass
+
+    with pytest.raises(KubeconfigError, match="log in to the cluster again"):
+        asyncio.run(opened())
