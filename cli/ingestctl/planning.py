@@ -21,6 +21,7 @@ from ingest_operator.local.folders import BatchFolder
 from ingest_operator.local.planning import read_items
 from ingest_operator.local.session import Request, Watcher, run
 from ingestctl.options import Output
+from ingestctl.run import stopping_on_signals
 from ingestctl.screen import duration, title_of
 
 PREFIX: Final = "dry-run-"
@@ -66,12 +67,15 @@ def dry(request: Request) -> Request:
 
 
 async def planned(request: Request, watcher: Watcher, clock: Callable[[], float], rtf: float) -> Planned:
-    """Plan the sources, and leave nothing behind. Raises `PlanningError`."""
+    """Plan the sources, and leave nothing behind. Raises `PlanningError`, and `InterruptedBeforeRunsError`
+    once the process that plans has ended after Ctrl-C."""
     metadata = request.batch.metadata
     folder = BatchFolder.of(request.home, metadata.namespace, metadata.name)
     shutil.rmtree(folder.path, ignore_errors=True)  # an earlier one may have been killed
+    stop = asyncio.Event()
     try:
-        batch = await run(request, watcher, asyncio.Event(), clock)
+        with stopping_on_signals(stop, watcher):
+            batch = await run(request, watcher, stop, clock)
         status = batch.status.plan if batch.status else None
         return Planned(
             read_items(folder), status or PlanStatus(sources=0, recordings=0, media_seconds=0), rtf

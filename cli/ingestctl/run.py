@@ -56,13 +56,13 @@ def run_batch(request: Request, screen: Screen) -> int:
 
 async def _run(request: Request, watcher: Watcher) -> tuple[IngestBatch, bool]:
     stop = asyncio.Event()
-    with _stopping_on_signals(stop, watcher):
+    with stopping_on_signals(stop, watcher):
         batch = await run(request, watcher, stop, time.time)
     return batch, stop.is_set()
 
 
 @contextmanager
-def _stopping_on_signals(stop: asyncio.Event, watcher: Watcher) -> Iterator[None]:
+def stopping_on_signals(stop: asyncio.Event, watcher: Watcher) -> Iterator[None]:
     """The first Ctrl-C or SIGTERM ends workers cleanly;
     after a second one the command does not wait for them."""
     loop = asyncio.get_running_loop()

@@ -3,6 +3,7 @@ same answers as of a cluster's."""
 
 import asyncio
 import json
+import os
 import shutil
 import signal
 import subprocess
@@ -19,13 +20,17 @@ from ingest_contract.failures import FAILURES, Reason
 from ingest_contract.names import API_VERSION
 from ingest_contract.profile import IngestProfile
 from ingest_operator.core.orders import Machine
-from ingest_operator.local.folders import BatchFolder
+from ingest_operator.local.folders import BatchFolder, RunFolder
+from ingest_operator.local.interrupted import InterruptedBeforeRunsError
+from ingest_operator.local.processes import read_started
 from ingest_operator.local.session import Request, run
+from ingest_operator.local.starting import born_at
 from ingest_operator.local.status_store import marked_alive, read_batch
 from ingestctl.backends.here import Here
 from ingestctl.backends.port import PassingError
 from ingestctl.planning import document, dry, planned
 from ingestctl.watching import follow
+from testkit.cluster.program import until
 from tests.support.command_line import CommandLine
 from tests.support.command_page import commands_under
 
@@ -215,4 +220,22 @@ def test_a_plan_says_what_would_be_done_and_leaves_nothing_behind(home: Path) ->
     told = document(found)
     assert (told["recordings"], told["left_out"], told["rtf"]) == (2, {}, 0.1)
     assert told["gpu_hours"] == round(told["media_hours"] * 0.1, 3)
+    assert list((home / "batches" / "default").iterdir()) == []
+
+
+def test_ctrl_c_ends_the_process_that_plans(home: Path) -> None:
+    """It would read a channel for an hour more, for nobody."""
+
+    async def interrupted() -> int:
+        task = asyncio.create_task(planned(dry(a_request(home, "endless")), Silent(), time.time, 0.1))
+        facts = RunFolder(BatchFolder.of(home, "default", "dry-run-talks").path / "plans" / "0000-01")
+        await asyncio.to_thread(until, facts.started.exists, "somebody plans")
+        started = read_started(facts)
+        assert started is not None
+        os.kill(os.getpid(), signal.SIGINT)
+        with pytest.raises(InterruptedBeforeRunsError):
+            await task
+        return started.pid
+
+    assert born_at(asyncio.run(interrupted())) is None
     assert list((home / "batches" / "default").iterdir()) == []

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from ingest_operator.core.orders import Machine
+from ingest_operator.local.interrupted import InterruptedBeforeRunsError
 from ingest_operator.local.session import Request
 from ingest_operator.local.sources import Mounts
 from ingest_worker.store.connect import connect
@@ -79,6 +80,6 @@ def plan(  # noqa: PLR0913  the options of a command are its parameters
         )  # fmt: skip
         try:
             found = asyncio.run(planned(dry(request), watcher, time.time, rtf))
-        except KeyboardInterrupt:
+        except InterruptedBeforeRunsError:
             raise typer.Exit(INTERRUPTED_EXIT) from None
     show_plan(found, output, results())

@@ -50,6 +50,8 @@ def planned(order: PlanOrder) -> int:
             Receipt(result="Failed", reason=Reason.NOT_FOUND, message="as asked", seconds=0.1),
             order.place.receipt,
         )
+    if "endless" in titles:
+        NEVER.wait()
     if "robot" in titles and not (asked := Path(order.place.models) / "asked").exists():
         asked.parent.mkdir(exist_ok=True)
         asked.touch()
