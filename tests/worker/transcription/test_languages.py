@@ -36,14 +36,26 @@ def chunks(*seconds: float) -> list[Chunk]:
     return [Chunk(((int(first), int(last)),)) for first, last in pairwise(edges)]
 
 
+def winner_of(ballots: Sequence[Ballot], weights: Sequence[float] | None = None) -> str:
+    found = elected(ballots, weights)
+    assert found is not None
+    return found[0]
+
+
 @pytest.mark.parametrize(("ballot", "language"), [(EN, "en"), (DE, "de"), (UNSURE, None), ({}, None)])
 def test_a_sound_is_sure_of_a_language_or_of_none(ballot: Ballot, language: str | None) -> None:
     assert sure_of(ballot) == language
 
 
 def test_a_long_piece_outweighs_a_short_one() -> None:
-    assert elected([EN, DE, DE], [60.0, 20.0, 10.0])[0] == "en"
-    assert elected([EN, DE, DE])[0] == "de"
+    assert winner_of([EN, DE, DE], [60.0, 20.0, 10.0]) == "en"
+    assert winner_of([EN, DE, DE]) == "de"
+
+
+def test_a_sound_without_a_ballot_has_no_weight_in_an_election_nor_against_an_order() -> None:
+    assert elected([DE, {}, {}], [10.0, 28.0, 28.0]) == elected([DE], [10.0]) == ("de", pytest.approx(0.93))
+    assert contradicted("en", [DE, {}, {}], [10.0, 28.0, 28.0]) == "de"
+    assert elected([{}, {}]) is None
 
 
 @pytest.mark.parametrize(

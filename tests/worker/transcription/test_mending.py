@@ -234,7 +234,9 @@ def test_without_an_order_the_pieces_vote_on_the_language(transcriber: Make, aud
 def test_a_sure_piece_outweighs_doubtful_ones(
     ballots: list[dict[str, float]], winner: str, certainty: float
 ) -> None:
-    language, probability = elected(ballots)
+    found = elected(ballots)
+    assert found is not None
+    language, probability = found
     assert language == winner
     assert probability == pytest.approx(certainty)
 

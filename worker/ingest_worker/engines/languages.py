@@ -46,26 +46,26 @@ def sure_of(ballot: Ballot) -> str | None:
     return language if language is not None and ballot[language] >= SURE_PROBABILITY else None
 
 
-def elected(ballots: Sequence[Ballot], weights: Sequence[float] | None = None) -> tuple[str, float]:
-    """The language with the largest sum of probabilities, and its mean. Sums, not majorities: a sure piece
-    outweighs a doubtful one."""
-    given = [1.0] * len(ballots) if weights is None else list(weights)
+def elected(ballots: Sequence[Ballot], weights: Sequence[float] | None = None) -> tuple[str, float] | None:
+    """The language with the largest sum of probabilities, and its mean; None if nobody voted. Sums, not
+    majorities: a sure piece outweighs a doubtful one. A sound without a ballot has no weight: it speaks for
+    no language and against none."""
+    given = [1.0] * len(ballots) if weights is None else weights
+    votes = [(weight, ballot) for weight, ballot in zip(given, ballots, strict=True) if ballot]
     sums = {
-        language: sum(
-            weight * ballot.get(language, 0.0) for weight, ballot in zip(given, ballots, strict=True)
-        )
-        for language in sorted(set().union(*ballots))
+        language: sum(weight * ballot.get(language, 0.0) for weight, ballot in votes)
+        for language in sorted({language for _, ballot in votes for language in ballot})
     }
+    if not sums:
+        return None
     winner = max(sums, key=lambda language: sums[language])
-    return winner, sums[winner] / sum(given)
+    return winner, sums[winner] / sum(weight for weight, _ in votes)
 
 
 def contradicted(language: str, ballots: Sequence[Ballot], weights: Sequence[float]) -> str | None:
     """The language that the sounds are surely in together, if it is not the one ordered; None if nobody
     voted."""
-    if not any(ballots):
-        return None
-    winner, mean = elected(ballots, weights)
+    winner, mean = elected(ballots, weights) or (language, 0.0)
     return winner if winner != language and mean >= SURE_PROBABILITY else None
 
 

@@ -146,7 +146,7 @@ class WhisperTranscriber:
         ballots = self.runner.map(
             voters, lambda unit: self._engine.language_of([sound_of(sound, chunk) for chunk in unit])
         )
-        return elected(ballots)
+        return elected(ballots) or (UNDETERMINED, 0.0)
 
 
 def _by_language(
@@ -172,10 +172,9 @@ def _by_language(
 def _spoken(session: DecodingSession, hearing: Decodings, before: tuple[str, float]) -> tuple[str, float]:
     """The language of most of the speech and the probability of that language over all speech; as ordered or
     elected before if nothing else voted."""
-    heard = {chunk: ballot for chunk, ballot in hearing.ballots.items() if ballot}
-    if not session.follows or not heard:
+    if not session.follows:
         return before
-    return elected(list(heard.values()), [chunk.seconds for chunk in heard])
+    return elected(list(hearing.ballots.values()), [chunk.seconds for chunk in hearing.ballots]) or before
 
 
 def _contradiction(session: DecodingSession, hearing: Decodings, language: str) -> str | None:
