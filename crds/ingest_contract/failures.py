@@ -64,6 +64,7 @@ class Reason(StrEnum):
     FORGOTTEN = "Forgotten"
     NO_SPEECH = "NoSpeech"
     NO_WORDS = "NoWords"
+    LANGUAGE_UNSUPPORTED = "LanguageUnsupported"
     UNDECODABLE = "Undecodable"
     TRUNCATED = "Truncated"
     TOO_LONG = "TooLong"
@@ -260,6 +261,16 @@ FAILURES: Final = MappingProxyType(
             "Voices are heard and no words: too faint, singing, or a language that the model does not know.",
             next_step="Voices are heard without words (too faint, singing, or another language): set "
             "`transcription.language` in a new batch, or get a better copy.",
+        ),
+        _R.LANGUAGE_UNSUPPORTED: Failure(
+            37,
+            _K.ENGINE,
+            _V.GIVE_UP,
+            "The recording is said to be in a language that `transcription.model` of the profile does not "
+            "know.",
+            next_step="The recording is said to be in a language that `transcription.model` does not know: "
+            "name a multilingual one in a profile, or the true language as `transcription.language`, in a "
+            "new batch.",
         ),
         _R.UNDECODABLE: Failure(
             32,

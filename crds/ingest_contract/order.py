@@ -90,6 +90,10 @@ class Item(ContractModel):
     language: Language | None = None
     """Its language, if a manifest says so; it comes before the batch's."""
 
+    said_language: Language | None = None
+    """Its language as its source says, which may be wrong: it decides nothing but whether the model can know
+    it, where nobody names one."""
+
 
 class Settings(ContractModel):
     """What determines the output, resolved: profile and batch together."""

@@ -60,6 +60,8 @@ class Engines:
     transcriber: Callable[[Studio], Ear] = Ear
     diarizer: Callable[[Studio], Judge] = Judge
     embedder: Callable[[Studio], Writer] = Writer
+    languages: tuple[str, ...] = ()
+    """What the transcription model's set says that it knows."""
 
 
 class Run:
@@ -88,6 +90,7 @@ class Run:
             embedder=LazyEngine("embedder", lambda: engines.embedder(studio), _runners),
             enrolment=studio,
             together=together,
+            languages=engines.languages,
         )
         self._shelf, self._order, self._tools = shelf, order, tools
         self.error: StageError | None = None

@@ -28,6 +28,7 @@ from ingest_worker.domain import (
     Word,
 )
 from ingest_worker.errors import StageError
+from ingest_worker.hearable import unsupported
 from ingest_worker.memory import BatchRunner
 from ingest_worker.ports import Report
 
@@ -59,6 +60,8 @@ class Studio:
     )
     captions: Captions | NoCaptions | None = None
     """What is fetched with the media."""
+    said_language: str | None = None
+    """What the recording's page says."""
     voices_known: tuple[EnrolledVoice, ...] = ()
     dimension: int = 3
     fails: dict[str, BaseException] = field(default_factory=dict)
@@ -99,7 +102,7 @@ class Studio:
         into.mkdir(parents=True, exist_ok=True)
         path = into / "media.bin"
         path.write_bytes(item.id.encode())
-        return Media(path, "A title", self.seconds, self.captions)
+        return Media(path, "A title", self.seconds, self.captions, self.said_language)
 
     def confirm(self, _item: Item, _media: Media, /) -> None:
         if "confirm" in self.fails:
@@ -140,7 +143,7 @@ class Ear:
         assert audio.path.exists()
         told = self.studio.transcript
         if self.language not in {None, told.language}:
-            raise StageError(Reason.ORDER_INVALID, f"It does not hear the language {self.language!r}.")
+            raise unsupported("the tests' transcriber", self.language or "", (told.language,))
         sound = audio.pcm().any()
         said = [word for word in told.words if sound and word.end <= audio.seconds]
         heard = self.studio.work("transcribe", report, self.runner, said)

@@ -58,6 +58,10 @@ CHANGES = {
         {"models": Identities("tiny.en@9", "community-1@2", "minilm@3")},
         EVERYTHING_BUT_VOICES,
     ),
+    "a model whose set says what it knows": (
+        {"models": Identities("tiny.en@1", "community-1@2", "minilm@3", ("en",))},
+        EVERYTHING_BUT_VOICES,
+    ),
     "another diarization": ({"models": Identities("tiny.en@1", "community-1@9", "minilm@3")}, VOICES),
     "another text model": ({"models": Identities("tiny.en@1", "community-1@2", "minilm@9")}, {"embed"}),
     "the set under another name": ({"model_set": "copy"}, set()),
@@ -69,6 +73,11 @@ def test_a_change_redoes_what_depends_on_it_and_nothing_else(
     change: dict[str, Any], stages: set[str]
 ) -> None:
     assert redone(hashes(**change)) == stages
+
+
+def test_what_a_set_says_of_languages_changes_nothing_where_one_is_named() -> None:
+    told = Identities("tiny.en@1", "community-1@2", "minilm@3", ("en",))
+    assert hashes(language="en", models=told) == hashes(language="en")
 
 
 @pytest.mark.parametrize(

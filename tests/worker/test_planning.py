@@ -162,6 +162,15 @@ def test_another_language_is_left_out_and_an_unknown_one_stays() -> None:
     ]
 
 
+def test_what_a_source_says_of_a_language_is_planned_apart_from_what_a_person_names() -> None:
+    named = replace(video("b"), language="de", named_language="de")
+    every = [video("a", language="eng"), named, video("c"), video("d", language="und")]
+    found = plan(every, order(order=Order.SOURCE), {})
+    assert [(item.language, item.said_language) for item in found.items] == [
+        (None, "en"), ("de", None), (None, None), (None, None)
+    ]  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("wanted", "said", "taken"),
     [

@@ -20,8 +20,7 @@ SAMPLE_RATE: Final = 16_000
 """Hz. Whisper, Silero, the segmentation network and the voice network are all trained on it."""
 
 UNSPACED: Final = frozenset({"zh", "ja", "th", "lo", "my", "yue"})
-"""Languages written without spaces between words: Whisper's words are single characters and parts of foreign
-words there (its `split_to_word_tokens`)."""
+"""Languages without spaces: Whisper's words are characters and parts there (its `split_to_word_tokens`)."""
 
 FloatArray = NDArray[np.float32]
 
@@ -37,6 +36,8 @@ class Media:
     """As announced by the source; None if it does not say."""
     captions: CaptionFile | Captions | NoCaptions | None = None
     """The source's captions of it, or why there are none; None if they are not wanted."""
+    language: str | None = None
+    """The language that is spoken, as its source says, which may be wrong; None if it says none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,8 +168,7 @@ class Diarization:
         return sum(t.end - t.start for t in self.turns if t.speaker == speaker)
 
     def has_vector(self, speaker: int) -> bool:
-        """Whether a speaker has a usable voice vector: finite and not zero (pyannote pads missing speakers
-        with zeros)."""
+        """Whether a speaker has a voice vector: finite, and not pyannote's zeros for missing speakers."""
         row = self.vectors[speaker]
         return bool(np.isfinite(row).all() and np.any(row))
 

@@ -23,9 +23,9 @@ from ingest_contract.voices import VoiceRecording, VoiceState
 from ingest_worker.agreement import agreement
 from ingest_worker.domain import Diarization
 from ingest_worker.errors import StageError
+from ingest_worker.fetched_audio import decoded
 from ingest_worker.hashes import voice_hash
 from ingest_worker.models import Role, open_models
-from ingest_worker.pipeline import decoded
 from ingest_worker.ports import Decoder, Diarizer, Fetcher, Report
 from ingest_worker.session import Session
 from ingest_worker.sole_voice import sole_voice

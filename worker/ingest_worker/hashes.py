@@ -26,6 +26,9 @@ class Identifier(Protocol):
     def identity(self, role: Role, name: str) -> str:
         """`name@sha256-prefix`."""
 
+    def languages(self, name: str) -> tuple[str, ...]:
+        """Those that a transcription model knows, if its set says so."""
+
 
 @dataclass(frozen=True, slots=True)
 class Identities:
@@ -34,6 +37,8 @@ class Identities:
     transcription: str
     diarization: str
     embedding: str
+    languages: tuple[str, ...] = ()
+    """Those that the transcription model knows, if its set says so; empty if it does not."""
 
     def by_role(self) -> dict[str, str]:
         """Role to identity, as in the Receipt and in the store."""
@@ -50,6 +55,7 @@ def identities_of(settings: Settings, models: Identifier) -> Identities:
         models.identity(Role.TRANSCRIPTION, settings.transcription.model),
         models.identity(Role.DIARIZATION, settings.diarization.model),
         models.identity(Role.EMBEDDING, settings.embedding.model),
+        models.languages(settings.transcription.model),
     )
 
 
@@ -96,7 +102,7 @@ def hashes_of(settings: Settings, speakers: SpeakerCount, models: Identities) ->
     audio = (stage_hash(Stage.DECODE, parameters={}),)
     transcribe = stage_hash(
         Stage.TRANSCRIBE,
-        parameters=_hearing(settings) | _captions(settings) | {"model": models.transcription},
+        parameters=_hearing(settings, models) | _captions(settings) | {"model": models.transcription},
         builds_on=audio,
     )
     diarize = stage_hash(
@@ -171,11 +177,13 @@ def _captions(settings: Settings) -> dict[str, object]:
     return {"captions": CAPTIONS_VERSION, "automatic": settings.transcription.automatic_captions}
 
 
-def _hearing(settings: Settings) -> dict[str, object]:
-    """What transcription depends on besides its model.
-    `language_votes` counts only if no language is named."""
+def _hearing(settings: Settings, models: Identities) -> dict[str, object]:
+    """What transcription depends on besides its model. `language_votes`, and what its set says of the model's
+    languages, count only if no language is named."""
+    told = models.languages if settings.language is None else ()
+    known: dict[str, object] = {"languages": list(told)} if told else {}
     votes = settings.transcription.language_votes if settings.language is None else None
-    return {
+    return known | {
         "beam_size": settings.transcription.beam_size,
         "language": settings.language,
         "language_votes": votes,

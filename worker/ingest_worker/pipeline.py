@@ -14,7 +14,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from ingest_contract.order import IngestOrder, Item
+from ingest_contract.order import IngestOrder
 from ingest_contract.stages import KEPT, RESTS_ON, Stage
 from ingest_worker.attribution import attribute
 from ingest_worker.captions.taking import taken
@@ -32,13 +32,14 @@ from ingest_worker.domain import (
     Transcript,
     Vectors,
 )
-from ingest_worker.errors import StageError
+from ingest_worker.fetched_audio import decoded
 from ingest_worker.hashes import Hashes, embed_hash, identify_hash, voices_hash
+from ingest_worker.hearable import require_hearable, require_unless_captioned
 from ingest_worker.identification.identify import identify
 from ingest_worker.interruption import Control
 from ingest_worker.kept import DIARIZATION, IDENTIFIED, PASSAGES, TRANSCRIPT, Kind, Passages, Value, one_each
 from ingest_worker.lazy import LazyEngine
-from ingest_worker.ports import Decoder, Fetcher, Report
+from ingest_worker.ports import Report
 from ingest_worker.progress import Board
 from ingest_worker.segmentation import segment
 from ingest_worker.stopwatch import Stopwatch, Timing
@@ -110,9 +111,11 @@ class Pipeline:
         """Every stage up to the store.
 
         Raises:
-            StageError: as the stages; `NO_SPEECH`, `NO_WORDS`, `EMBEDDING_INCOMPLETE`.
+            StageError: as the stages; `LANGUAGE_UNSUPPORTED`, `NO_SPEECH`, `NO_WORDS`,
+                `EMBEDDING_INCOMPLETE`.
             Interruption: the run was asked to end.
         """
+        require_unless_captioned(self._order, self._tools.languages)
         self._resume()
         transcript, diarization, identities = self._separated()
         if self._tools.diarizer.loaded:
@@ -197,6 +200,7 @@ class Pipeline:
         scratch = Path(self._order.place.scratch)
         with self._observer.stage(Stage.FETCH) as (_, report):
             self.media = self._tools.fetcher.fetch(self._order.item, scratch, report)
+        require_unless_captioned(self._order, self._tools.languages, self.media.language)
         with self._observer.stage(Stage.DECODE) as (_, report):
             tools = (self._tools.fetcher, self._tools.decoder)
             audio = decoded(tools, self._order.item, self.media, scratch, report)
@@ -213,6 +217,7 @@ class Pipeline:
             if isinstance(read, Transcript):
                 return self._made(TRANSCRIPT, lambda _: read)
             why = read
+        require_hearable(self._order, self._tools.languages, self.media.language if self.media else None)
         with self._observer.clock.blaming(Stage.TRANSCRIBE):
             engine = self._tools.transcriber.get()
         transcript = self._made(
@@ -285,16 +290,3 @@ class Pipeline:
         said = self._order.item.duration_seconds
         ends = [transcript.words[-1].end, *(turn.end for turn in diarization.turns[-1:])]
         return float(said) if said is not None else max(ends)
-
-
-def decoded(tools: tuple[Fetcher, Decoder], item: Item, media: Media, into: Path, report: Report) -> Audio:
-    """The audio of fetched media. Raises `StageError`: what the decoder raises, but `SOURCE_CHANGED` if the
-    media are not the fetched ones any more."""
-    fetcher, decoder = tools
-    try:
-        audio = decoder.decode(media, into, report)
-    except StageError:
-        fetcher.confirm(item, media)  # raises if the file has changed
-        raise
-    fetcher.confirm(item, media)
-    return audio

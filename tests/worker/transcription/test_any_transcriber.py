@@ -186,7 +186,7 @@ def test_a_language_that_it_does_not_know_is_refused_before_the_engine_works(sub
     engine = Engine()
     with pytest.raises(StageError, match=repr(subject.unheard)) as caught:
         subject.make(engine, batch=BATCH, language=subject.unheard).transcribe(subject.speech, quiet)
-    assert (caught.value.reason, engine.calls) == (Reason.ORDER_INVALID, 0)
+    assert (caught.value.reason, engine.calls) == (Reason.LANGUAGE_UNSUPPORTED, 0)
 
 
 def test_a_run_that_is_asked_to_end_ends_at_the_next_report_and_the_next_one_finds_everything(

@@ -13,6 +13,7 @@ from ingest_contract.base import ContractModel, ItemId
 from ingest_contract.captions import CaptionsProblem, Why
 from ingest_contract.foreign import ForeignLine
 from ingest_contract.receipt import Real, Tracks
+from ingest_contract.selection import Language
 from ingest_contract.stages import Stage, stage_hash
 from ingest_worker.captions.form import MAX_FORM_BYTES
 from ingest_worker.domain import SAMPLE_RATE, Sound
@@ -66,6 +67,9 @@ class Manifest(ContractModel):
 
     announced_seconds: Real | None = None
     """The length that the source announced."""
+
+    language: Language | None = None
+    """The language that is spoken, as the source says."""
 
     sound: Tracks
     """Which audio of the media it is."""

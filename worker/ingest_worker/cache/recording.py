@@ -56,7 +56,7 @@ class CachedRecording(Fetcher, Decoder):
                 self.discard()
             raise
         report(1.0)
-        return Media(target, manifest.title, manifest.announced_seconds, captions)
+        return Media(target, manifest.title, manifest.announced_seconds, captions, manifest.language)
 
     def _captions(self, manifest: Manifest) -> Captions | NoCaptions | None:
         """The captions that were fetched with it. Raises `StageError(NOT_IN_CACHE)`."""

@@ -34,6 +34,7 @@ from ingest_worker.engines.languages import (
 from ingest_worker.engines.soft import listened
 from ingest_worker.engines.words import collapsed, placed
 from ingest_worker.errors import StageError
+from ingest_worker.hearable import unsupported
 from ingest_worker.memory import BatchRunner
 from ingest_worker.ports import Report
 
@@ -71,7 +72,7 @@ class WhisperTranscriber:
 
         Raises:
             StageError: `TRANSCRIPT_DEGENERATE` when more than `MAX_DROPPED_SHARE` of the speech could not be
-                decoded, `ORDER_INVALID` for a language that the model does not hear, and every memory reason.
+                decoded, `LANGUAGE_UNSUPPORTED` for one that the model does not know, and every memory reason.
         """
         sound, probabilities = listened(Amplified(audio), lambda share: report(LISTENING_SHARE * share))
         spans = speech_spans(probabilities, audio.samples)
@@ -132,10 +133,7 @@ class WhisperTranscriber:
         known = self._engine.languages
         if (ordered := self._settings.language) is not None:
             if ordered not in known:
-                raise StageError(
-                    Reason.ORDER_INVALID,
-                    f"{self._settings.transcription.model} does not hear the language {ordered!r}.",
-                )
+                raise unsupported(self._settings.transcription.model, ordered, known)
             return ordered, 1.0
         if len(known) == 1:
             return known[0], 1.0

@@ -65,8 +65,9 @@ def _present(model_set: ModelSet, folder: Path) -> dict[str, LockedModel]:
         if entry is None or entry.origin != model.origin:
             continue
         try:
-            if locked(model, folder / model_set.name / model.name, model_set.name, entry.revision) == entry:
-                found[model.name] = entry
+            here = locked(model, folder / model_set.name / model.name, model_set.name, entry.revision)
+            if here.files == entry.files:
+                found[model.name] = here  # with what the set says of it by now
         except StageError:
             continue
     return found

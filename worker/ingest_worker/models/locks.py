@@ -20,7 +20,7 @@ from ingest_contract.base import ContractModel, Name, ShortText
 from ingest_contract.failures import Reason
 from ingest_contract.profile import ModelName
 from ingest_worker.errors import StageError
-from ingest_worker.models.model_set import Model, ModelSet, PinnedFile, Role
+from ingest_worker.models.model_set import Languages, Model, ModelSet, PinnedFile, Role
 
 LOCK_FILE = "lock.yaml"
 
@@ -36,6 +36,8 @@ class LockedModel(ContractModel):
     """The hub's commit that was fetched."""
     licence: ShortText
     attribution: ShortText
+    languages: Languages = ()
+    """`Model.languages`."""
     files: tuple[PinnedFile, ...]
 
     @property
@@ -105,6 +107,7 @@ def locked(model: Model, place: Path, set_name: str, revision: str | None = None
         revision=revision,
         licence=model.licence,
         attribution=model.attribution,
+        languages=model.languages,
         files=files,
     )
 

@@ -17,6 +17,7 @@ from ingest_contract.base import ContractModel, Name, ShortText
 from ingest_contract.documents import mistakes_of
 from ingest_contract.failures import Reason
 from ingest_contract.profile import ModelName
+from ingest_contract.selection import Language
 from ingest_worker.errors import StageError
 
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
@@ -35,6 +36,8 @@ FilePattern = Annotated[
         max_length=256, pattern=r"^[A-Za-z0-9_*][A-Za-z0-9_.*-]*(/[A-Za-z0-9_*][A-Za-z0-9_.*-]*)*$"
     ),
 ]
+
+Languages = Annotated[tuple[Language, ...], Field(max_length=128)]
 
 BUILT_IN = Path(__file__).with_name("sets")
 
@@ -108,6 +111,9 @@ class Model(ContractModel):
     """The name that profiles use."""
     role: Role
     licence: ShortText
+    languages: Languages = ()
+    """Of a transcription model: those that it was trained for, where its files say more than that, as those
+    of distil-large-v3.5 do. Empty: what its files say."""
     attribution: ShortText
     """Who made it, and where it is described."""
     source: Source

@@ -47,6 +47,10 @@ class Models:
                     raise unavailable(f"{place / file.path} {fault}.", self._lock.set)
         return place
 
+    def languages(self, name: str) -> tuple[str, ...]:
+        """Those that a transcription model knows, if its set says so; empty if it does not."""
+        return self._find(Role.TRANSCRIPTION, name).languages
+
     def size_of(self, role: Role, name: str) -> int:
         """Bytes of a model's largest file: its weights."""
         return max(file.size for file in self._find(role, name).files)

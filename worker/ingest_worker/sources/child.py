@@ -86,7 +86,7 @@ def _say(line: dict[str, Any]) -> None:
 
 def _fetch(request: dict[str, Any]) -> dict[str, Any]:
     """Fetch one recording's media into a folder: the file's name there, its title, the seconds that its
-    source announces, and its captions."""
+    source announces, its captions, and its language."""
     wish = request["captions"] and CaptionsWish.model_validate_json(request["captions"])
     fetch = FetchProfile.model_validate_json(request["fetch"])
     fetcher = SourceFetcher(fetch, sites=_sites(request), captions=wish)
@@ -97,6 +97,7 @@ def _fetch(request: dict[str, Any]) -> dict[str, Any]:
         "title": media.title,
         "seconds": media.duration_seconds,
         "captions": said_of(media.captions),
+        "language": media.language,
     }
 
 

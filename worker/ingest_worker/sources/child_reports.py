@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from ingest_contract.captions import CaptionsProblem
 from ingest_contract.failures import FAILURES, Kind, Reason
-from ingest_contract.languages import first_part
+from ingest_contract.languages import code_of, first_part
 from ingest_contract.receipt import MAX_MESSAGE_CHARACTERS
 from ingest_contract.sites import SiteReport
 from ingest_contract.text import legible
@@ -90,7 +90,8 @@ def media_of(done: Any, into: Path) -> Media:
         raise StageError(Reason.DOWNLOAD_FAILED, "the download ended without a file") from error
     if not regular:
         raise StageError(Reason.DOWNLOAD_FAILED, "the download ended without a file of its own")
-    return Media(path, title, number(seconds) or None, captions_of(done.get("captions"), into))
+    captions, language = captions_of(done.get("captions"), into), code_of(str(done.get("language") or ""))
+    return Media(path, title, number(seconds) or None, captions, language)
 
 
 def said_of(captions: CaptionFile | Captions | NoCaptions | None) -> Said | None:

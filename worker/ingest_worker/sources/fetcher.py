@@ -25,7 +25,7 @@ from ingest_worker.sources.captions import fetched
 from ingest_worker.sources.captions_beside import with_those_beside
 from ingest_worker.sources.child_reports import captions_of, said_of
 from ingest_worker.sources.contents import check
-from ingest_worker.sources.entries import title_of
+from ingest_worker.sources.entries import language_of, title_of
 from ingest_worker.sources.guard import Policy, policy_of
 from ingest_worker.sources.resolve import NO_SITES, Resolver
 from ingest_worker.sources.secret_lists import is_secret, line_of, unquoted
@@ -116,9 +116,8 @@ class SourceFetcher(Fetcher):
         path, info = session.download(url, check, for_a_download(self._fetch))
         self._check_size(path.stat().st_size)
         duration = info.get("duration")
-        return Media(
-            path, title_of(info) or title or path.stem, float(duration) if duration else None, captions
-        )
+        title, seconds = title_of(info) or title or path.stem, float(duration) if duration else None
+        return Media(path, title, seconds, captions, language_of(info))
 
     def _check(self, info: Info) -> None:
         """Refuse a recording that extraction shows to be unusable, before any media are downloaded."""
@@ -171,9 +170,10 @@ def _fetched_before(item: Item, into: Path, wish: CaptionsWish | None) -> Media 
             and note.get("wish") == (wish and wish.to_json())
         )
         captions = captions_of(note.get("captions"), into)
-        return Media(path, note["title"], note["seconds"], captions) if whole else None
+        media = Media(path, note["title"], note["seconds"], captions, note["language"])
     except (OSError, ValueError, KeyError, TypeError, StageError):
         return None
+    return media if whole else None
 
 
 def _without_message(
@@ -192,6 +192,7 @@ def _remember(item: Item, media: Media, wish: CaptionsWish | None) -> None:
         "size": media.path.stat().st_size,
         "wish": wish and wish.to_json(),
         "captions": said_of(_without_message(media.captions)),
+        "language": media.language,
     }
     text = json.dumps({**note, "title": media.title, "seconds": media.duration_seconds})
     draft = media.path.with_name(f"{_NOTE}.part")
