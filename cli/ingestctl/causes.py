@@ -65,9 +65,11 @@ def _fitting(batch: IngestBatch) -> Iterator[Why]:
         yield _why("Draining")
     if planning := holding.get(ConditionType.RECONCILING):
         yield _why("Planning", planning)
-    if avoided := holding.get(ConditionType.NODES_AVOIDED):
-        yield _why("NodesAvoided", avoided)
+    yield from (_why(kind.value, holding[kind]) for kind in _HOLDING_NOTHING_UP if kind in holding)
 
+
+_HOLDING_NOTHING_UP: Final = (ConditionType.NODES_AVOIDED, ConditionType.LANGUAGE_DOUBTED)
+"""Told of a batch that goes on."""
 
 _END: Final = {"WithFailures": "CompleteWithFailures", "DryRun": "DryRun"}
 """The state by the reason of `Complete`."""
@@ -123,8 +125,10 @@ def of_recording(batch: IngestBatch, index: int, last: tuple[str, str] | None) -
         return Why(last[0], sentence_of(last[0]), last[1])
     if state in (RecordingState.FAILED, RecordingState.SKIPPED):
         return Why("NotShown", sentence_of("NotShown"))
+    if row is not None and row.sounds_like is not None:
+        return Why("LanguageDoubted", sentence_of("LanguageDoubted"), f"It sounds like {row.sounds_like}.")
     held = of_batch(batch)
     waits = state in ("Pending", "Fetched", RecordingState.WAITING)
-    if waits and held.reason not in ("Running", "NodesAvoided"):
+    if waits and held.reason not in {"Running", *_HOLDING_NOTHING_UP}:
         return held
     return Why(f"Recording{state}", sentence_of(f"Recording{state}"))

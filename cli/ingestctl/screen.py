@@ -56,6 +56,8 @@ def summary(status: IngestBatchStatus) -> str:
     )
     if status.sums.transcripts:
         parts.append(f"{from_captions} from captions")
+    if doubted := doubted_of(status):
+        parts.append(f"{doubted} in another language than ordered")
     if status.rtf:
         parts.append(f"RTF {status.rtf.p50}")
     if status.audio_hours_per_hour:
@@ -67,6 +69,11 @@ def summary(status: IngestBatchStatus) -> str:
     if status.eta_seconds is not None:
         parts.append(f"ETA {duration(status.eta_seconds)}")
     return ", ".join(parts)
+
+
+def doubted_of(status: IngestBatchStatus) -> int:
+    """How many recordings are surely in another language than the one ordered."""
+    return sum(each.count for each in status.sums.sounds_like)
 
 
 class PlainWatcher:
@@ -124,11 +131,10 @@ def change_of(row: RecordingStatus, item: Item) -> str:
 
 
 def _words_of(row: RecordingStatus) -> str:
-    """Where its words are from, if captions are preferred."""
-    if row.transcript is None:
-        return ""
+    """Where its words are from, if captions are preferred; and that they are of another language."""
     problem = f" ({row.captions_problem})" if row.captions_problem else ""
-    return f"  words: {row.transcript}{problem}"
+    origin = f"  words: {row.transcript}{problem}" if row.transcript is not None else ""
+    return origin + (f"  sounds like {legible(row.sounds_like)}, as not ordered" if row.sounds_like else "")
 
 
 def _one_line(text: str) -> str:

@@ -18,7 +18,7 @@ from ingestctl.backends.near import near_names
 from ingestctl.backends.port import Batches, CommandError, EventSeen, Found, MissingError, RunSeen
 from ingestctl.causes import Why, of_batch, of_recording, sentence_of, state_of
 from ingestctl.options import Output
-from ingestctl.screen import summary, title_of
+from ingestctl.screen import doubted_of, summary, title_of
 from ingestctl.watching import batch_of, with_rows
 
 SHOWN_EVENTS: Final = 10
@@ -127,6 +127,7 @@ def document(answered: Answer) -> dict[str, Any]:
         "conditions": [json.loads(each.to_json()) for each in status.conditions],
         "failures": _reasons(status.failures),
         "skips": _reasons(status.skips),
+        "sounds_like": {each.language: each.count for each in status.sums.sounds_like},
         "nodes": [json.loads(each.to_json()) for each in status.nodes],
         "events": [asdict(event) for event in answered.events],
         "gaps": list(answered.gaps),
@@ -166,6 +167,8 @@ def _print_batch(status: IngestBatchStatus, to: Console) -> None:
     for word, entries in (("failed", status.failures), ("skipped", status.skips)):
         for entry in entries:
             _line(to, f"{entry.count} {word}: {entry.reason}: {sentence_of(entry.reason)}")
+    if doubted := doubted_of(status):
+        _line(to, f"{doubted} doubted: LanguageDoubted: {sentence_of('LanguageDoubted')}")
     for node in status.nodes:
         avoided = f"avoided until {node.until}" if node.avoided else "watched"
         _line(to, f"node {node.name}: {node.runs} runs ended by {node.reason.value}, {avoided}")

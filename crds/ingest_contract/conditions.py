@@ -36,6 +36,9 @@ class ConditionType(StrEnum):
     NODES_AVOIDED = "NodesAvoided"
     """Runs failed on some nodes for the node's own reasons, so the batch avoids them for a while. Present
     once there were such nodes."""
+    LANGUAGE_DOUBTED = "LanguageDoubted"
+    """Of an IngestBatch: recordings are surely in another language than the one ordered. Present once there
+    were such recordings."""
 
 
 class ConditionStatus(StrEnum):

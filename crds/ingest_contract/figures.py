@@ -1,13 +1,32 @@
 """The sums in a status: real-time factors, and where time and GPUs were spent. Each recording, or process,
 counts once."""
 
-from typing import Annotated
+from typing import Annotated, Final
 
-from pydantic import Field
+from pydantic import Field, StringConstraints
 
 from ingest_contract.base import ContractModel, Count, Decimal, SumOfMany
 from ingest_contract.captions import CaptionsProblem, ProblemCount, SourceCount, TranscriptSource
 from ingest_contract.stages import Stage
+
+MAX_LANGUAGES: Final = 16
+"""Languages that are counted one by one."""
+
+OTHER_LANGUAGES: Final = "mul"
+"""What any further ones are counted under: ISO 639's code for several."""
+
+Heard = Annotated[str, StringConstraints(max_length=8)]
+"""A language as the worker reports it."""
+
+
+class LanguageCount(ContractModel):
+    """How many recordings sound like one language."""
+
+    language: Heard
+    """The language."""
+
+    count: Count
+    """How many."""
 
 
 class StageSeconds(ContractModel):
@@ -69,6 +88,10 @@ class Sums(ContractModel):
 
     cut_words: SumOfMany = 0
     """Words left out as repeats, too many for the length of the sound."""
+
+    sounds_like: Annotated[tuple[LanguageCount, ...], Field(max_length=MAX_LANGUAGES + 1)] = ()
+    """Recordings that are surely in another language than the one ordered, by the language that they sound
+    like: what is stored of them is translated or invented."""
 
     transcripts: Annotated[tuple[SourceCount, ...], Field(max_length=len(TranscriptSource))] = ()
     """Recordings by where their words are from, if the profile prefers captions."""

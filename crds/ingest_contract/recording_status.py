@@ -8,6 +8,7 @@ from pydantic import Field
 from ingest_contract.base import MAX_RUN_NUMBER, ContractModel, Count, Decimal, ItemId, ShortText, Timestamp
 from ingest_contract.captions import CaptionsProblem, TranscriptSource
 from ingest_contract.failures import Reason
+from ingest_contract.figures import Heard
 from ingest_contract.stages import Stage
 
 
@@ -69,6 +70,9 @@ class RecordingStatus(ContractModel):
 
     captions_problem: CaptionsProblem | None = None
     """Why not from captions."""
+
+    sounds_like: Heard | None = None
+    """The language that it is surely in, where another was ordered."""
 
     reason: Reason | None = None
     """Why its last run did not succeed."""

@@ -79,6 +79,9 @@ STATES: Final = MappingProxyType(
         "Running": "Nothing is in the way: wait, `ingestctl watch` shows the progress.",
         "NodesAvoided": "Nodes are avoided for their own failures while the batch goes on elsewhere: check "
         "the nodes that the message names.",
+        "LanguageDoubted": "Recordings are surely in another language than the one ordered: make a new batch "
+        "of them with `transcription.language` as they sound, or without one, and `reprocess` set to "
+        "IfPipelineChanged.",
         "Complete": "Every recording is final and none failed: nothing to do, `ingestctl search` finds what "
         "was said.",
         "CompleteWithFailures": "Every recording is final and some failed: fix what they failed by, then "

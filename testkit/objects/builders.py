@@ -9,7 +9,7 @@ from ingest_contract.batch import IngestBatch, IngestBatchSpec, Source
 from ingest_contract.failures import FAILURES, Reason
 from ingest_contract.order import Item
 from ingest_contract.profile import ObjectMeta
-from ingest_contract.receipt import Coverage, Receipt, StageFigures
+from ingest_contract.receipt import Coverage, Quality, Receipt, StageFigures
 from ingest_contract.selection import Reprocess, StoreSource
 from ingest_contract.speaker_profile import SpeakerProfile
 from ingest_contract.stages import Stage
@@ -78,6 +78,15 @@ def a_receipt(*, seconds: float = 60.0, media: float = 600.0, segments: int = 12
         "coverage": coverage,
     }
     return Receipt(**facts | {"stages": stages} | fields)
+
+
+def in_another_language(sounds_like: str = "de") -> Ended:
+    """The outside of a success that is surely in another language than the one ordered."""
+    quality = Quality(
+        language="en", chunks=9, redecoded=0, dropped=0, dropped_seconds=0.0, foreign_chunks=9,
+        sounds_like=sounds_like,
+    )  # fmt: skip
+    return ended_by(None, receipt=a_receipt(quality=quality))
 
 
 def a_failure(

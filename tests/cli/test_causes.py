@@ -10,6 +10,7 @@ from rich.console import Console
 from ingest_contract.batch import IngestBatch
 from ingest_contract.conditions import Condition, ConditionStatus, ConditionType
 from ingest_contract.failures import FAILURES, Reason
+from ingest_contract.figures import LanguageCount, Sums
 from ingest_contract.order import Item
 from ingest_contract.recording_status import RecordingState, RecordingStatus
 from ingest_contract.stalls import STALLS, STATES, cause_and_step
@@ -92,6 +93,7 @@ OF_STATES = {
     "Suspended": a_batch(a_condition(ConditionType.SUSPENDED, "BySpec")),
     "Running": a_batch(a_condition(COMPLETE, "InProgress", holds=False)),
     "NodesAvoided": a_batch(a_condition(ConditionType.NODES_AVOIDED, "GpuBroken", "node-1")),
+    "LanguageDoubted": a_batch(a_condition(ConditionType.LANGUAGE_DOUBTED, "SoundsOtherwise", "de 2")),
     "Complete": a_batch(a_condition(COMPLETE, "Succeeded")),
     "CompleteWithFailures": a_batch(a_condition(COMPLETE, "WithFailures")),
     "DryRun": a_batch(a_condition(COMPLETE, "DryRun")),
@@ -176,3 +178,16 @@ def test_the_answer_is_the_same_as_json(capsys: pytest.CaptureFixture[str]) -> N
         "since": AT,
     }
     assert [each["type"] for each in told["conditions"]] == ["Stalled"]
+
+
+def test_a_wrong_language_is_told_of_the_batch_and_of_the_recording_even_when_all_is_done() -> None:
+    row = RecordingStatus(index=0, id=ITEM.id, state=RecordingState.SUCCEEDED, run=1, sounds_like="de")
+    sums = Sums(sounds_like=(LanguageCount(language="de", count=2), LanguageCount(language="fr", count=1)))
+    batch = a_batch(a_condition(COMPLETE, "Succeeded"), recordings=(row,), sums=sums)
+    sentence = STATES["LanguageDoubted"]
+    shown = printed(an_answer(batch))
+    assert f"3 doubted: LanguageDoubted: {sentence}\n" in shown
+    assert "3 in another language than ordered" in shown
+    of_one = of_recording(batch, 0, None)
+    assert (of_one.reason, of_one.sentence) == ("LanguageDoubted", sentence)
+    assert of_one.particulars == "It sounds like de."

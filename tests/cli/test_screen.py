@@ -36,6 +36,13 @@ def test_a_change_of_one_recording_is_one_line_whatever_its_title_and_reason_hol
     assert "A talk 100% done every other talk RTF 0.1" in line
 
 
+def test_a_recording_in_another_language_than_ordered_says_so_when_it_is_done() -> None:
+    row = RecordingStatus(
+        index=0, id="test:one", state=RecordingState.SUCCEEDED, run=1, rtf="0.1", sounds_like="de"
+    )
+    assert change_of(row, an_item("A talk")) == "done      A talk  RTF 0.1  sounds like de, as not ordered"
+
+
 def test_a_row_of_the_table_is_one_line_too() -> None:
     status = a_status(count=1)
     out = io.StringIO()

@@ -82,6 +82,8 @@ DAMAGE = {
     "FewerVectorsThanReported": "delete from ingest.segment where {of_one} and seq = 0",
     "SpeechWithoutWords": "update ingest.run set figures = jsonb_set(figures, "
     "'{{coverage,wordless_seconds}}', '\"4.0\"') where recording = 'test:one'",
+    "OtherLanguage": "update ingest.run set figures = figures || "
+    '\'{{"quality": {{"sounds_like": "de"}}}}\' where recording = \'test:one\'',
     "OrphanedRuns": "update ingest.recording set current_run = null where id = 'test:one'",
     "OrphanedArtifacts": "insert into ingest.artifact (recording, stage, stage_hash, format, content, "
     "created_at) values ('test:gone', 'Words', 'h', 1, '', now() - interval '8 days')",
@@ -94,7 +96,7 @@ NAMED = {
     "InvalidIndexes": NEAREST,
     "MissingIndexes": f"embeddings_{DIMENSION}",
 }
-WARNINGS = {"SpeechWithoutWords", "OrphanedArtifacts"}
+WARNINGS = {"SpeechWithoutWords", "OtherLanguage", "OrphanedArtifacts"}
 
 
 def test_every_check_has_a_damage_that_it_finds() -> None:

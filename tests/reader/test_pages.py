@@ -7,6 +7,7 @@ from urllib.parse import quote
 import numpy as np
 import pytest
 from markupsafe import escape
+from psycopg.types.json import Jsonb
 from starlette.testclient import TestClient
 
 from ingest_contract.failures import FAILURES, Reason
@@ -107,6 +108,22 @@ def test_captions_are_marked_as_captions(client: TestClient, corpus_database: st
     assert "These words are automatic captions of the source" in told
     assert 'class="w d" data-t' not in told, "what nobody heard, nobody doubts"
     assert "automatic captions of the source" in found
+
+
+@pytest.mark.postgres
+def test_a_recording_in_another_language_than_ordered_says_so_and_its_batch_counts_it(
+    client: TestClient, corpus_database: str
+) -> None:
+    pages = (f"/recordings/{TALK}", "/batches/media%2Ftalks")
+    before = [client.get(page).text for page in pages]
+    doubt = "update ingest.run set figures = figures || %s where recording = %s"
+    with connect(corpus_database, application="tests") as owner:
+        owner.execute(doubt, [Jsonb({"quality": {"sounds_like": "de"}}), TALK])
+        told, counted = (client.get(page).text for page in pages)
+        owner.execute("update ingest.run set figures = figures - 'quality' where recording = %s", [TALK])
+    assert not any("another language" in text for text in before)
+    assert "This recording sounds like another language (de)" in told
+    assert "<dt>In another language than ordered</dt><dd>1: " in counted
 
 
 @pytest.mark.postgres

@@ -16,7 +16,7 @@ from ingest_worker.store.connect import connect
 from ingest_worker.store.reading.heard import SpeakersAsked, heard_speakers
 from ingest_worker.store.reading.progress import RunsAsked, shown_runs
 from testkit.browser import blocker, browser
-from testkit.objects.builders import a_run, over
+from testkit.objects.builders import a_run, in_another_language, over
 from testkit.objects.statuses import a_status
 from tests.reader.conftest import MARKUP
 from tests.reader.looking import serious, watched
@@ -53,6 +53,14 @@ def test_without_a_store_it_says_what_the_status_says_and_that_runs_are_missing(
     for said in ("media/talks", "12.45 EUR", "0.1245 EUR", "NotFound", "--dsn", "Where time went", "up to"):
         assert said in text
     assert FAILURES[Reason.NOT_FOUND].next_step.split("`")[0] in text.replace("&#39;", "'")
+
+
+def test_it_says_how_many_sound_like_another_language_than_ordered() -> None:
+    assert "In another language than ordered" not in report(BARE)
+    ends = (in_another_language(), in_another_language("fr"), in_another_language())
+    doubted = a_status(*(over(a_run(index), ended=ended) for index, ended in enumerate(ends)))
+    text = report(replace(BARE, status=doubted))
+    assert 'In another language than ordered</th><td class="number">de 2, fr 1</td>' in text
 
 
 def test_nothing_in_it_is_fetched_or_run_and_markup_stays_text() -> None:

@@ -57,6 +57,7 @@ _totals = st.builds(
     Totals,
     stages=st.dictionaries(st.sampled_from(Stage), st.builds(StageTotal, _seconds, _seconds)),
     transcripts=st.dictionaries(st.sampled_from(TranscriptSource), st.integers(1, TOTAL)),
+    sounds_like=st.dictionaries(st.sampled_from(["de", "fr", "yue"]), st.integers(1, TOTAL)),
     captions_not_taken=st.dictionaries(st.sampled_from(CaptionsProblem), st.integers(1, TOTAL)),
     **{
         each.name: _seconds if isinstance(each.default, float) else _sums

@@ -56,6 +56,8 @@ def _conditions(
     final = (
         f"{counts.succeeded} succeeded, {counts.skipped} skipped, {counts.failed} failed of {counts.total}"
     )
+    if doubted := sum(ledger.totals.sounds_like.values()):
+        final += f"; {doubted} in another language than ordered"
     if spec.dry_run and planned:
         yield ConditionType.COMPLETE, True, "DryRun", f"{counts.total} recordings would be ingested"
     elif done:
@@ -77,6 +79,7 @@ def _conditions(
         "",
     )
     yield _nodes(ledger, done=done)
+    yield _language(ledger, counts)
     live = counts.running + counts.fetching
     draining = spec.suspend and live > 0
     reason = "Draining" if draining else "BySpec" if spec.suspend else "NotSuspended"
@@ -144,6 +147,22 @@ def _nodes(ledger: Ledger, *, done: bool) -> ConditionDraft:
         return ConditionType.NODES_AVOIDED, False, "NoneAvoided", ""
     worst = Counter(ledger.nodes[name].reason.value for name in names).most_common(1)[0][0]
     return ConditionType.NODES_AVOIDED, True, worst, avoided_message(ledger)[:1024]
+
+
+def _language(ledger: Ledger, counts: Counts) -> ConditionDraft:
+    """Whether recordings are surely in another language than ordered. That stays true of a batch that is
+    done: what is stored of them is wrong."""
+    found = ledger.totals.sounds_like
+    if not found:
+        return ConditionType.LANGUAGE_DOUBTED, False, "AsOrdered", ""
+    languages = ", ".join(
+        f"{language} {count}" for language, count in sorted(found.items(), key=lambda each: -each[1])
+    )
+    message = (
+        f"{sum(found.values())} of {counts.succeeded} stored recordings are surely in another language than "
+        f"the one ordered, by what they sound like: {languages}. Their text is translated or invented."
+    )
+    return ConditionType.LANGUAGE_DOUBTED, True, "SoundsOtherwise", message
 
 
 def _word(holding: set[ConditionType], counts: Counts, batch: Batch) -> str:

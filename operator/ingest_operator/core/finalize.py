@@ -87,6 +87,7 @@ def _finished(ledger: Ledger, run: Run, outcome: Outcome, item_id: str, state: R
     """Move the recording from `open_item` to the rows."""
     receipt = outcome.receipt
     origin = receipt.transcript if receipt else None
+    quality = receipt.quality if receipt else None
     row = RecordingStatus(
         index=run.index,
         id=item_id,
@@ -101,6 +102,7 @@ def _finished(ledger: Ledger, run: Run, outcome: Outcome, item_id: str, state: R
         stage=receipt.stage if receipt else None,
         transcript=origin.source if origin else None,
         captions_problem=origin.problem if origin else None,
+        sounds_like=quality.sounds_like if quality else None,
         reason=outcome.reason,
         message=outcome.message[:256] or None,
     )

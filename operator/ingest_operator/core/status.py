@@ -31,6 +31,9 @@ MAX_LISTED_FAILURES: Final = 400
 room for more."""
 
 
+_ONCE_THERE: Final = frozenset({ConditionType.NODES_AVOIDED, ConditionType.LANGUAGE_DOUBTED})
+
+
 def render(
     batch: Batch, seen: Observation, ledger: Ledger, previous: IngestBatchStatus | None, now: float
 ) -> IngestBatchStatus:
@@ -83,11 +86,11 @@ def render(
 def _worth_telling(
     found: Iterable[ConditionDraft], previous: IngestBatchStatus | None
 ) -> Iterator[ConditionDraft]:
-    """That no node is avoided is reported only for batches that have avoided some."""
+    """That no node is avoided, and no language doubted, is reported only for batches that had some."""
     known = {each.type for each in previous.conditions} if previous else set()
     for each in found:
         kind, holds, _, _ = each
-        if holds or kind is not ConditionType.NODES_AVOIDED or kind in known:
+        if holds or kind not in _ONCE_THERE or kind in known:
             yield each
 
 

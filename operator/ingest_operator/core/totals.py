@@ -15,7 +15,7 @@ from ingest_contract.captions import (
     TranscriptOrigin,
     TranscriptSource,
 )
-from ingest_contract.figures import StageSeconds, Sums
+from ingest_contract.figures import MAX_LANGUAGES, OTHER_LANGUAGES, LanguageCount, StageSeconds, Sums
 from ingest_contract.receipt import Receipt, StageFigures
 from ingest_contract.stages import Stage
 
@@ -48,6 +48,7 @@ class Totals:
     wordless_seconds: float = 0.0
     speakerless_seconds: float = 0.0
     cut_words: int = 0
+    sounds_like: Mapping[str, int] = field(default_factory=dict)
     transcripts: Mapping[TranscriptSource, int] = field(default_factory=dict)
     captions_not_taken: Mapping[CaptionsProblem, int] = field(default_factory=dict)
     segments: int = 0
@@ -87,7 +88,16 @@ class Totals:
             )
         if quality := receipt.quality:
             summed = summed.plus(dropped_seconds=quality.dropped_seconds, cut_words=quality.cut_words)
+            if quality.sounds_like is not None:
+                summed = summed.with_language(quality.sounds_like)
         return summed.with_origin(receipt.transcript) if receipt.transcript else summed
+
+    def with_language(self, sounds_like: str) -> "Totals":
+        """With one more recording that is surely in another language than ordered."""
+        known = dict(self.sounds_like)
+        name = sounds_like if sounds_like in known or len(known) < MAX_LANGUAGES else OTHER_LANGUAGES
+        known[name] = known.get(name, 0) + 1
+        return replace(self, sounds_like=known)
 
     def with_origin(self, origin: TranscriptOrigin) -> "Totals":
         """With one more recording whose captions were preferred."""
@@ -111,6 +121,7 @@ def totals_of(sums: Sums) -> Totals:
     }
     transcripts = {each.source: each.count for each in sums.transcripts}
     problems = {each.problem: each.count for each in sums.captions_not_taken}
+    values["sounds_like"] = {each.language: each.count for each in sums.sounds_like}
     return Totals(stages=stages, transcripts=transcripts, captions_not_taken=problems, **values)
 
 
@@ -123,6 +134,10 @@ def sums_of(totals: Totals) -> Sums:
             stage=stage, seconds=decimal(total.seconds), computing_seconds=decimal(total.computing_seconds)
         )
         for stage, total in sorted(totals.stages.items())
+    )
+    values["sounds_like"] = tuple(
+        LanguageCount(language=language, count=count)
+        for language, count in sorted(totals.sounds_like.items(), key=lambda each: (-each[1], each[0]))
     )
     values["transcripts"] = tuple(
         SourceCount(source=source, count=count) for source, count in sorted(totals.transcripts.items())

@@ -5,9 +5,10 @@ scatter plots and a few bars need none.
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil, log10
+from typing import Any
 
 from ingest_worker.store.reading.progress import ShownRun
 
@@ -107,6 +108,17 @@ def coverage(runs: Sequence[ShownRun]) -> Coverage | None:
         total("speech_seconds"),
         total("wordless_seconds"),
     )
+
+
+def doubted(runs: Sequence[ShownRun]) -> int:
+    """Runs of recordings that are surely in another language than the one ordered."""
+    return sum(sounds_like(run.figures) is not None for run in runs)
+
+
+def sounds_like(figures: Mapping[str, Any]) -> str | None:
+    """The language that a run's recording is surely in, where another was ordered."""
+    quality = figures.get("quality") or {}
+    return quality.get("sounds_like")
 
 
 def _scatter(rated: Sequence[tuple[float, ShownRun]], left: str, right: str) -> Scatter:

@@ -130,6 +130,7 @@ def transcript(
         "player": player,
         "at": at,
         "forms": tuple(Format),
+        "sounds_like": plots.sounds_like(found.run.figures),
         "source_words": SOURCE_WORDS,
     }
     return page(request, "transcript.html", values, {"content-security-policy": policy})
@@ -195,6 +196,7 @@ def batch(request: Request, corpus: FromCorpus, batch: Named, cursor: Cursor = N
         "by_length": plots.by_length(plotted),
         "stages": plots.time_by_stage(plotted),
         "coverage": plots.coverage(plotted),
+        "doubted": plots.doubted(plotted),
         "reasons": reasons_of(corpus.left_out(batch)),
     }
     return page(request, "batch.html", values)

@@ -13,7 +13,7 @@ from ingest_operator.core.blocker import Blocker
 from ingest_operator.core.ledger import Ledger
 from ingest_operator.core.outcome import Observation
 from ingest_operator.core.timestamps import to_rfc3339
-from testkit.objects.builders import NOW, a_planned_batch, a_run, folded, over, rendered
+from testkit.objects.builders import NOW, a_planned_batch, a_run, folded, in_another_language, over, rendered
 
 RUNNING = folded(Ledger(), a_run(0))
 DONE = folded(Ledger(), over(a_run(0)), over(a_run(1), Reason.PRIVATE))
@@ -105,11 +105,25 @@ def test_a_batch_that_cannot_be_planned_fails_and_says_why() -> None:
 def test_every_condition_is_always_there_and_answers_for_the_generation_that_was_seen() -> None:
     status = rendered(replace(a_planned_batch(2), generation=7), RUNNING, None, NOW)
     others = {
-        *(ConditionType.NODES_AVOIDED, ConditionType.NOTIFIED),
+        *(ConditionType.NODES_AVOIDED, ConditionType.NOTIFIED, ConditionType.LANGUAGE_DOUBTED),
         *(ConditionType.READY, ConditionType.RETENTION_KEPT),
     }
     assert [each.type for each in status.conditions] == [each for each in ConditionType if each not in others]
     assert {each.observed_generation for each in status.conditions} == {status.observed_generation} == {7}
+
+
+def test_recordings_in_another_language_are_told_while_the_batch_runs_and_when_it_is_done() -> None:
+    german, french = in_another_language(), in_another_language("fr")
+    some = folded(Ledger(), over(a_run(0), ended=german), over(a_run(1)), a_run(2))
+    running = rendered(a_planned_batch(3), some, None, NOW)
+    told = condition(running, ConditionType.LANGUAGE_DOUBTED)
+    assert (running.state, told.status, told.reason) == ("Running", ConditionStatus.TRUE, "SoundsOtherwise")
+    assert told.message.startswith("1 of 2 stored recordings are surely in another language")
+    done = rendered(a_planned_batch(3), folded(some, over(a_run(2), ended=french)), running, NOW + 60)
+    assert (done.state, holding(done)["LanguageDoubted"]) == ("Complete", "SoundsOtherwise")
+    assert "de 1, fr 1" in condition(done, ConditionType.LANGUAGE_DOUBTED).message
+    assert condition(done, ConditionType.COMPLETE).message.endswith("; 2 in another language than ordered")
+    assert {row.index: row.sounds_like for row in done.recordings} == {0: "de", 1: None, 2: "fr"}
 
 
 def test_what_holds_a_batch_is_reported_with_the_moment_of_the_next_probe() -> None:

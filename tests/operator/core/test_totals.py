@@ -3,8 +3,8 @@
 from dataclasses import fields
 
 from ingest_contract.captions import CaptionsProblem, TranscriptOrigin, TranscriptSource
-from ingest_contract.figures import Sums
-from ingest_contract.receipt import Receipt
+from ingest_contract.figures import MAX_LANGUAGES, OTHER_LANGUAGES, Sums
+from ingest_contract.receipt import Quality, Receipt
 from ingest_contract.stages import Stage
 from ingest_operator.core.totals import StageTotal, Totals, sums_of, totals_of
 
@@ -32,6 +32,27 @@ def test_recordings_count_once_by_where_their_words_are_from_and_once_by_why() -
     assert [(each.source.value, each.count) for each in sums.transcripts] == [("Captions", 1), ("Speech", 2)]
     assert [(each.problem.value, each.count) for each in sums.captions_not_taken] == [("OtherCut", 2)]
     assert totals_of(sums) == totals
+
+
+def test_recordings_count_once_by_the_language_that_they_sound_like() -> None:
+    totals = Totals()
+    for language in ("de", "fr", "de", None):
+        quality = Quality(language="en", chunks=1, redecoded=0, dropped=0, dropped_seconds=0.0)
+        heard = quality.model_copy(update={"sounds_like": language})
+        totals = totals.with_receipt(Receipt(result="Succeeded", seconds=1.0, quality=heard))
+    sums = sums_of(totals)
+    assert [(each.language, each.count) for each in sums.sounds_like] == [("de", 2), ("fr", 1)]
+    assert totals_of(sums) == totals
+
+
+def test_more_languages_than_are_told_apart_count_together_and_none_is_lost() -> None:
+    totals = Totals()
+    for number in range(MAX_LANGUAGES + 5):
+        totals = totals.with_language(f"x{number}")
+    sums = sums_of(totals.with_language("x0"))
+    assert len(sums.sounds_like) == MAX_LANGUAGES + 1
+    assert {each.language: each.count for each in sums.sounds_like}[OTHER_LANGUAGES] == 5
+    assert sum(each.count for each in sums.sounds_like) == MAX_LANGUAGES + 6
 
 
 def test_seconds_are_added_up_without_a_tail_of_decimals() -> None:

@@ -108,6 +108,15 @@ CHECKS: Final = (
         "0.2 * (r.figures -> 'coverage' ->> 'speech_seconds')::float8 order by v.id",
     ),
     Check(
+        "OtherLanguage",
+        Severity.WARNING,
+        "recordings that are surely in another language than the one ordered: their text is translated or "
+        "invented",
+        "ingest them again in a batch with their language, or with none, and `reprocess: IfPipelineChanged`",
+        "select v.id from ingest.shown_recording v join ingest.shown_run r on r.id = v.current_run "
+        "where r.figures -> 'quality' ->> 'sounds_like' is not null order by v.id",
+    ),
+    Check(
         "OrphanedRuns",
         Severity.ERROR,
         "runs that are neither current nor superseded: nothing shows what they stored",

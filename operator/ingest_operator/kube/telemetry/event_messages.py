@@ -15,12 +15,13 @@ from ingest_contract.failures import FAILURES
 from ingest_contract.intervals import decode
 from ingest_contract.obstacles import NodeStatus, is_undecided
 from ingest_contract.recording_status import RecordingStatus
+from ingest_contract.stalls import STATES
 from ingest_contract.status import IngestBatchStatus
 from ingest_contract.text import without_credentials
 from ingest_operator.kube.api.resources import Object
 from ingest_operator.kube.telemetry.notes import Aspect, EventRules, Note, NoteType, enumerated
 from ingest_operator.kube.telemetry.notification_messages import untold
-from ingest_operator.kube.telemetry.status_diff import failed_before, failed_since
+from ingest_operator.kube.telemetry.status_diff import doubted_in, failed_before, failed_since
 
 
 def _origin(before: IngestBatchStatus | None, after: IngestBatchStatus) -> Note | None:
@@ -150,6 +151,17 @@ def _nodes(before: IngestBatchStatus | None, after: IngestBatchStatus) -> Note |
     )
 
 
+def _language(before: IngestBatchStatus | None, after: IngestBatchStatus) -> Note | None:
+    """Recordings that are surely in another language than ordered: with the first one, and whenever there are
+    twice as many. Of three hundred that is nine Events."""
+    was, now = doubted_in(before), doubted_in(after)
+    condition = _holding(ConditionType.LANGUAGE_DOUBTED, after)
+    if condition is None or now.bit_length() <= was.bit_length():
+        return None
+    text = f"{condition.message} {STATES['LanguageDoubted']}"
+    return Note("LanguageDoubted", NoteType.WARNING, text, "Ingest")
+
+
 def _avoided(status: IngestBatchStatus) -> list[NodeStatus]:
     """The avoided nodes that are known to be at fault."""
     held = status.breaker.reason if status.breaker else None
@@ -209,6 +221,7 @@ EVENT_RULES: Final[EventRules[IngestBatchStatus]] = MappingProxyType(
         Aspect.FAILURES: _failures,
         Aspect.HOLD: _hold,
         Aspect.NODES: _nodes,
+        Aspect.LANGUAGE: _language,
         Aspect.SUSPENSION: _suspension,
         Aspect.VERDICT: _verdict,
         Aspect.END: _end,

@@ -85,6 +85,9 @@ class Metrics:
             "video_ingest_runs_total", "Processes that ended, tried again or not.", ["role", "reason"]
         )
         self._media = counter("video_ingest_media_seconds_total", "Media that came into the store.")
+        self._doubted = counter(
+            "video_ingest_language_doubted_total", "Recordings in another language than the one ordered."
+        )
         self._gpus = counter(
             "video_ingest_gpu_seconds_total", "Time for which processes held GPUs, each GPU counted."
         )
@@ -232,6 +235,7 @@ class Metrics:
                 self._stages.labels(stage).observe(figures.seconds)
         if succeeded and phase is Phase.INGEST:
             self._media.inc(receipt.media_seconds)
+            self._doubted.inc(receipt.quality is not None and receipt.quality.sounds_like is not None)
             self._overhead.observe(receipt.overhead_seconds)
             if receipt.rtf is not None:
                 self._rtf.observe(receipt.rtf)

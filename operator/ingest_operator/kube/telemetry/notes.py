@@ -42,6 +42,7 @@ class Aspect(StrEnum):
     FAILURES = "Failures"
     HOLD = "Hold"
     NODES = "Nodes"
+    LANGUAGE = "Language"
     SUSPENSION = "Suspension"
     VERDICT = "Verdict"
     END = "End"

@@ -34,6 +34,11 @@ def failed_since(before: IngestBatchStatus | None, after: IngestBatchStatus) -> 
     return +Counter({each.reason: len(decode(each.recordings) - known) for each in after.failures})
 
 
+def doubted_in(status: IngestBatchStatus | None) -> int:
+    """How many stored recordings are surely in another language than ordered."""
+    return sum(each.count for each in status.sums.sounds_like) if status else 0
+
+
 def notified_since(before: IngestBatchStatus | None, after: IngestBatchStatus) -> Counter[str]:
     """Attempts to deliver a notification whose outcome is new: `delivered`, `failed`, and `given_up` for each
     that is not tried any more."""

@@ -15,7 +15,7 @@ from ingest_operator.core.blocker import Blocker
 from ingest_operator.core.ledger import Ledger
 from ingest_operator.core.outcome import Ended, Run
 from ingest_operator.kube.telemetry.event_messages import EVENT_RULES, Aspect, NoteType
-from testkit.objects.builders import a_failure, a_run, folded, over
+from testkit.objects.builders import a_failure, a_run, folded, in_another_language, over
 from testkit.objects.statuses import a_status
 from tests.support.ledgers import ledgers
 
@@ -245,6 +245,19 @@ def test_what_is_held_back_is_reported_in_sum(order: list[int], cuts: set[int]) 
         numbers.append(int(text.split()[0]) if text[0].isdigit() else 1)
     assert sum(numbers) == 8
     assert numbers == [after - before for before, after in pairwise(steps)]
+
+
+def test_a_wrong_language_is_reported_with_the_first_recording_and_when_there_are_twice_as_many() -> None:
+    statuses = [
+        a_status(*(over(a_run(index), ended=in_another_language()) for index in range(count)))
+        for count in range(10)
+    ]
+    found = [told(before, after).get("LanguageDoubted") for before, after in pairwise(statuses)]
+    assert [count for count, text in enumerate(found, 1) if text] == [1, 2, 4, 8]
+    assert found[7] is not None
+    assert found[7].startswith("8 of 8 stored recordings are surely in another language than the one ordered")
+    assert "`transcription.language`" in found[7]
+    assert len(found[7].encode()) < 1024
 
 
 def test_a_node_that_is_avoided_is_reported_every_time() -> None:

@@ -24,7 +24,16 @@ from ingest_operator.core.status import MAX_LISTED_FAILURES
 from ingest_operator.core.timestamps import to_rfc3339
 from ingest_operator.kube.telemetry.gauges import GPUS
 from ingest_operator.kube.telemetry.metrics import Metrics
-from testkit.objects.builders import NOW, a_failure, a_receipt, a_run, ended_by, folded, over
+from testkit.objects.builders import (
+    NOW,
+    a_failure,
+    a_receipt,
+    a_run,
+    ended_by,
+    folded,
+    in_another_language,
+    over,
+)
 from testkit.objects.statuses import a_status
 
 PAGE = Path(__file__).resolve().parents[4] / "docs/metrics.md"
@@ -164,6 +173,13 @@ def test_a_success_brings_its_figures(metrics: Metrics) -> None:
         ("starting",): 1,
         ("pulling",): 1,
     }
+
+
+def test_a_recording_in_another_language_than_ordered_is_counted(metrics: Metrics) -> None:
+    assert "video_ingest_language_doubted_total 0.0" in metrics.exposition().decode()
+    for index, ended in enumerate((in_another_language(), ended_by(None), in_another_language("fr"))):
+        metrics.folded(over(a_run(index), ended=ended))
+    assert values(metrics, "video_ingest_language_doubted_total") == {(): 2}
 
 
 def test_a_fetch_counts_as_a_run_and_as_no_media_that_came_into_the_store(metrics: Metrics) -> None:
