@@ -117,11 +117,8 @@ def kept(his: NDArray[np.bool_], label: Numbers) -> float:
 def same_in_both_halves(who: Numbers, label: Numbers, people: int) -> str:
     """How many people have the same main label in the first half and in the second, of those who speak in
     both."""
-    middle = who.size // 2
-    halves = [
-        (main_label(label[:middle][who[:middle] == number]), main_label(label[middle:][who[middle:] == number]))
-        for number in range(people)
-    ]
+    parts = [(who[part], label[part]) for part in (slice(who.size // 2), slice(who.size // 2, None))]
+    halves = [[main_label(said[his == number]) for his, said in parts] for number in range(people)]
     both = [pair for pair in halves if NOBODY not in pair]
     return f"{sum(first == second for first, second in both)} of {len(both)}"
 
