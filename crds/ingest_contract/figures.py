@@ -9,7 +9,7 @@ from ingest_contract.base import ContractModel, Count, Decimal, SumOfMany
 from ingest_contract.captions import CaptionsProblem, ProblemCount, SourceCount, TranscriptSource
 from ingest_contract.stages import Stage
 
-MAX_LANGUAGES: Final = 16
+MAX_LANGUAGE_ENTRIES: Final = 16
 """Languages that are counted one by one."""
 
 OTHER_LANGUAGES: Final = "mul"
@@ -89,7 +89,7 @@ class Sums(ContractModel):
     cut_words: SumOfMany = 0
     """Words left out as repeats, too many for the length of the sound."""
 
-    sounds_like: Annotated[tuple[LanguageCount, ...], Field(max_length=MAX_LANGUAGES + 1)] = ()
+    sounds_like: Annotated[tuple[LanguageCount, ...], Field(max_length=MAX_LANGUAGE_ENTRIES + 1)] = ()
     """Recordings that are surely in another language than the one ordered, by the language that they sound
     like: what is stored of them is translated or invented."""
 

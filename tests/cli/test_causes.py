@@ -180,7 +180,7 @@ def test_the_answer_is_the_same_as_json(capsys: pytest.CaptureFixture[str]) -> N
     assert [each["type"] for each in told["conditions"]] == ["Stalled"]
 
 
-def test_a_wrong_language_is_told_of_the_batch_and_of_the_recording_even_when_all_is_done() -> None:
+def test_a_wrong_language_is_reported_of_the_batch_and_of_the_recording_even_when_all_is_done() -> None:
     row = RecordingStatus(index=0, id=ITEM.id, state=RecordingState.SUCCEEDED, run=1, sounds_like="de")
     sums = Sums(sounds_like=(LanguageCount(language="de", count=2), LanguageCount(language="fr", count=1)))
     batch = a_batch(a_condition(COMPLETE, "Succeeded"), recordings=(row,), sums=sums)

@@ -180,8 +180,8 @@ def _captions(settings: Settings) -> dict[str, object]:
 def _hearing(settings: Settings, models: Identities) -> dict[str, object]:
     """What transcription depends on besides its model. `language_votes`, and what its set says of the model's
     languages, count only if no language is named."""
-    told = models.languages if settings.language is None else ()
-    known: dict[str, object] = {"languages": list(told)} if told else {}
+    languages = models.languages if settings.language is None else ()
+    known: dict[str, object] = {"languages": list(languages)} if languages else {}
     votes = settings.transcription.language_votes if settings.language is None else None
     return known | {
         "beam_size": settings.transcription.beam_size,

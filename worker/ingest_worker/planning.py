@@ -109,7 +109,6 @@ def channel_key(channel: str) -> str:
 
 
 CHANNEL: Final = "channel:"
-
 Rule = Callable[[Candidate], tuple[SkipReason, str] | None]
 """Says why a candidate is left out, or None."""
 

@@ -15,7 +15,7 @@ from ingest_contract.captions import (
     TranscriptOrigin,
     TranscriptSource,
 )
-from ingest_contract.figures import MAX_LANGUAGES, OTHER_LANGUAGES, LanguageCount, StageSeconds, Sums
+from ingest_contract.figures import MAX_LANGUAGE_ENTRIES, OTHER_LANGUAGES, LanguageCount, StageSeconds, Sums
 from ingest_contract.receipt import Receipt, StageFigures
 from ingest_contract.stages import Stage
 
@@ -95,7 +95,7 @@ class Totals:
     def with_language(self, sounds_like: str) -> "Totals":
         """With one more recording that is surely in another language than ordered."""
         known = dict(self.sounds_like)
-        name = sounds_like if sounds_like in known or len(known) < MAX_LANGUAGES else OTHER_LANGUAGES
+        name = sounds_like if sounds_like in known or len(known) < MAX_LANGUAGE_ENTRIES else OTHER_LANGUAGES
         known[name] = known.get(name, 0) + 1
         return replace(self, sounds_like=known)
 

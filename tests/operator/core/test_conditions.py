@@ -112,7 +112,7 @@ def test_every_condition_is_always_there_and_answers_for_the_generation_that_was
     assert {each.observed_generation for each in status.conditions} == {status.observed_generation} == {7}
 
 
-def test_recordings_in_another_language_are_told_while_the_batch_runs_and_when_it_is_done() -> None:
+def test_recordings_in_another_language_are_reported_while_the_batch_runs_and_when_it_is_done() -> None:
     german, french = in_another_language(), in_another_language("fr")
     some = folded(Ledger(), over(a_run(0), ended=german), over(a_run(1)), a_run(2))
     running = rendered(a_planned_batch(3), some, None, NOW)

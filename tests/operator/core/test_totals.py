@@ -3,7 +3,7 @@
 from dataclasses import fields
 
 from ingest_contract.captions import CaptionsProblem, TranscriptOrigin, TranscriptSource
-from ingest_contract.figures import MAX_LANGUAGES, OTHER_LANGUAGES, Sums
+from ingest_contract.figures import MAX_LANGUAGE_ENTRIES, OTHER_LANGUAGES, Sums
 from ingest_contract.receipt import Quality, Receipt
 from ingest_contract.stages import Stage
 from ingest_operator.core.totals import StageTotal, Totals, sums_of, totals_of
@@ -47,12 +47,12 @@ def test_recordings_count_once_by_the_language_that_they_sound_like() -> None:
 
 def test_more_languages_than_are_told_apart_count_together_and_none_is_lost() -> None:
     totals = Totals()
-    for number in range(MAX_LANGUAGES + 5):
+    for number in range(MAX_LANGUAGE_ENTRIES + 5):
         totals = totals.with_language(f"x{number}")
     sums = sums_of(totals.with_language("x0"))
-    assert len(sums.sounds_like) == MAX_LANGUAGES + 1
+    assert len(sums.sounds_like) == MAX_LANGUAGE_ENTRIES + 1
     assert {each.language: each.count for each in sums.sounds_like}[OTHER_LANGUAGES] == 5
-    assert sum(each.count for each in sums.sounds_like) == MAX_LANGUAGES + 6
+    assert sum(each.count for each in sums.sounds_like) == MAX_LANGUAGE_ENTRIES + 6
 
 
 def test_seconds_are_added_up_without_a_tail_of_decimals() -> None:

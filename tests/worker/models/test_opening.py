@@ -54,7 +54,7 @@ def test_what_a_set_says_of_a_models_languages_is_in_its_lock(folder: Path) -> N
     assert open_models(folder, "s").languages("words") == ("en",)
 
 
-def test_what_a_set_says_by_now_comes_into_the_lock_without_fetching_a_model_anew(folder: Path) -> None:
+def test_what_a_set_says_by_now_comes_into_the_lock_without_fetching_a_model_again(folder: Path) -> None:
     told = json.loads((folder / "s.yaml").read_text())
     told["models"][0]["languages"] = ["en", "de"]
     (folder / "s.yaml").write_text(json.dumps(told))

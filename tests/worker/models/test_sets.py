@@ -194,7 +194,7 @@ def test_a_folder_that_cannot_be_written_is_reported(
         fetch(only("tiny.en", load_set(DEMO)), tmp_path / "models", lambda *_: None)
 
 
-def test_the_default_model_is_told_to_know_english_alone_and_the_multilingual_one_is_not() -> None:
+def test_the_default_model_is_said_to_know_english_alone_and_the_multilingual_one_is_not() -> None:
     known = {model.name: model.languages for name in SHIPPED for model in load_set(name).models}
     assert {name for name, languages in known.items() if languages} == {"distil-large-v3.5"}
     assert known["distil-large-v3.5"] == ("en",)
