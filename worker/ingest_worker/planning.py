@@ -15,7 +15,6 @@ from typing import Final, TypeVar
 
 from ingest_contract.base import ContractModel
 from ingest_contract.failures import Reason
-from ingest_contract.languages import code_of
 from ingest_contract.order import Item, PlanOrder, SpeakerCount
 from ingest_contract.plan_document import (
     MAX_ITEM_BYTES,
@@ -27,7 +26,7 @@ from ingest_contract.plan_document import (
 )
 from ingest_contract.selection import Include, Order, Reprocess, Select
 from ingest_contract.text import without_credentials
-from ingest_worker.wanted import by_date, by_kind, by_language, by_length, by_title
+from ingest_worker.wanted import by_date, by_kind, by_language, by_length, by_title, code_said
 
 M = TypeVar("M", bound=ContractModel)
 
@@ -292,7 +291,7 @@ def _item(candidate: Candidate, index: int) -> Item:
         channel=candidate.channel,
         speakers=candidate.speakers,
         language=candidate.named_language,
-        said_language=None if candidate.named_language else code_of(candidate.language or ""),
+        said_language=None if candidate.named_language else code_said(candidate.language),
     )
 
 

@@ -67,3 +67,8 @@ def by_date(select: Select, published_at: str | None) -> Unwanted:
     after, before = select.published_after or "", select.published_before or "9999-99-99"
     day = (published_at or "")[:10]
     return None if not day or after <= day < before else (SkipReason.OUTSIDE_DATES, day)
+
+
+def code_said(language: str | None) -> str | None:
+    """The code of the language that a source says, if it says one."""
+    return code_of(language) if language else None
