@@ -20,7 +20,7 @@ from ingest_operator.core.conditions import ConditionDraft, as_conditions, concl
 from ingest_operator.core.cost import cost_of
 from ingest_operator.core.failed import ByReason
 from ingest_operator.core.ledger import Ledger, Open
-from ingest_operator.core.outcome import Observation
+from ingest_operator.core.outcome import Observation, Run
 from ingest_operator.core.phases import Phase, sizes_of
 from ingest_operator.core.rows import fetched_of, groups_of, nodes_of, rows_of
 from ingest_operator.core.timestamps import to_rfc3339
@@ -39,7 +39,7 @@ def render(
 ) -> IngestBatchStatus:
     """The whole status, from the ledger and the current observation."""
     items, planned, progress = batch.items, batch.planned, seen.progress
-    counts = _counts(len(items), ledger)
+    counts = _counts(len(items), ledger, seen.runs)
     unfinished = counts.total - len(ledger.final)
     done, total = _weights(items, ledger, progress)
     word, found = conclusions(batch, seen.blockers, counts, ledger)
@@ -94,14 +94,18 @@ def _worth_telling(
             yield each
 
 
-def _counts(total: int, ledger: Ledger) -> Counts:
+def _counts(total: int, ledger: Ledger, runs: Iterable[Run]) -> Counts:
+    """Where the recordings are. One whose run is over runs no more, though the ledger must call it so until a
+    row is free that could say how it goes on (`fold`)."""
+    over = {(run.index, run.number) for run in runs if run.ended is not None}
+    unrecorded = {index for index in ledger.running if (index, ledger.open_items[index].number) in over}
     return Counts(
         total=total,
         pending=total - len(ledger.final) - len(ledger.open_items),
-        fetching=len(ledger.running_in(Phase.FETCH)),
+        fetching=len(set(ledger.running_in(Phase.FETCH)) - unrecorded),
         fetched=len(ledger.fetched),
-        running=len(ledger.running_in(Phase.INGEST)),
-        waiting=len(ledger.waiting),
+        running=len(set(ledger.running_in(Phase.INGEST)) - unrecorded),
+        waiting=len(ledger.waiting) + len(unrecorded),
         succeeded=len(ledger.succeeded),
         skipped=len(ledger.skipped),
         failed=len(ledger.failed),

@@ -6,12 +6,14 @@ from typing import Any
 
 import pytest
 
+from ingest_contract.batch import SuspendMode
 from ingest_contract.conditions import Condition, ConditionStatus, ConditionType
 from ingest_contract.failures import Reason
-from ingest_contract.status import IngestBatchStatus
+from ingest_contract.status import MAX_WAITING_ROWS, IngestBatchStatus
 from ingest_operator.core.blocker import Blocker
+from ingest_operator.core.decide import Previous, decide
 from ingest_operator.core.ledger import Ledger
-from ingest_operator.core.outcome import Observation
+from ingest_operator.core.outcome import Ended, Observation
 from ingest_operator.core.timestamps import to_rfc3339
 from testkit.objects.builders import NOW, a_planned_batch, a_run, folded, in_another_language, over, rendered
 
@@ -154,3 +156,19 @@ def test_a_word_is_found_for_a_message_of_any_length() -> None:
         replace(a_planned_batch(1), planned=None, failure=("Unknown", "x" * 5000)), Ledger(), None, NOW
     )
     assert len(condition(status, ConditionType.FAILED).message) == 1024
+
+
+def test_a_batch_whose_runs_have_all_ended_is_suspended_though_not_every_end_has_a_row() -> None:
+    count = MAX_WAITING_ROWS + 20
+    batch = a_planned_batch(200, parallelism=count, suspend=True, suspend_mode=SuspendMode.KILL)
+    runs = [a_run(index) for index in range(count)]
+    ended = [over(run, ended=Ended(143, None, on_request=True)) for run in runs]
+    seen = Observation((*ended[1:], runs[0]))
+    ending = decide(batch, Previous(None, folded(Ledger(), *runs)), seen, NOW + 60)
+    assert (ending.status.state, ending.status.counts.running) == ("Suspending", 1)
+    over_now = decide(batch, Previous.of(batch, ending.status), Observation(tuple(ended)), NOW + 90)
+    counts = over_now.status.counts
+    assert (over_now.status.state, counts.running, counts.waiting, counts.pending) == (
+        "Suspended", 0, count, 200 - count,
+    )  # fmt: skip
+    assert len(over_now.ledger.waiting) == MAX_WAITING_ROWS, "the others are remembered by their runs"

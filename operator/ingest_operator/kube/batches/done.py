@@ -2,8 +2,10 @@
 and such a reconcile needs none."""
 
 from collections.abc import Iterable
+from typing import Final
 
 from ingest_contract.conditions import ConditionStatus, ConditionType
+from ingest_contract.recording_status import RecordingState
 from ingest_contract.status import IngestBatchStatus, breakers_of
 from ingest_operator.core.conditions import TOO_MANY_FAILURES
 from ingest_operator.core.fold import is_recorded
@@ -13,6 +15,9 @@ from ingest_operator.kube.api.fields import holds
 from ingest_operator.kube.api.names import PLAN, place_of
 from ingest_operator.kube.api.resources import Object
 from ingest_operator.kube.batches.job_cluster import KubeCluster
+
+
+_UNRECORDED: Final = (RecordingState.RUNNING, RecordingState.FETCHING)
 
 
 def needs_no_plan(status: IngestBatchStatus | None, batch: Object) -> bool:
@@ -27,7 +32,7 @@ def needs_no_plan(status: IngestBatchStatus | None, batch: Object) -> bool:
     if ConditionType.COMPLETE in holding:
         return True
     if (
-        status.counts.running + status.counts.fetching
+        _has_unrecorded(status)
         or status.plan is None
         or status.plan.sources < len(batch["spec"].get("sources") or ())
     ):
@@ -41,6 +46,11 @@ def needs_no_plan(status: IngestBatchStatus | None, batch: Object) -> bool:
     )
     rests = ConditionType.SUSPENDED in holding or holding.get(ConditionType.FAILED) == TOO_MANY_FAILURES
     return rests and holding.get(ConditionType.STALLED) in expected
+
+
+def _has_unrecorded(status: IngestBatchStatus) -> bool:
+    """Whether the status remembers a run whose end it does not hold, live or over."""
+    return bool(status.running) or any(row.state in _UNRECORDED for row in status.recordings)
 
 
 def is_cleared(jobs: Iterable[Object]) -> bool:
