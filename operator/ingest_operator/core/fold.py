@@ -54,7 +54,7 @@ def fold(
     for shown, busy_since in zip(fresh, _busy_since(fresh), strict=True):
         if is_recorded(ledger, shown):
             continue
-        run = _as_remembered(ledger, shown)
+        run = _as_started(ledger, _as_remembered(ledger, shown), now)
         item = ledger.open_items.get(run.index)
         ledger = ledger.with_open_item(run.index, _running(run, item))
         if run.ended is not None:
@@ -102,6 +102,21 @@ def _as_remembered(ledger: Ledger, run: Run) -> Run:
         rung=max(run.rung, item.rung),
         disruptions=max(run.disruptions, item.disruptions - is_back),
     )
+
+
+def _as_started(ledger: Ledger, run: Run, now: float) -> Run:
+    """The run with no earlier start than is known of it.
+
+    Whatever is new once the wait of its phase's breaker is over is its probe: nothing else of the phase
+    starts then. Where the clock of the cluster is behind ours, its Job seems to be older than that. It would
+    be no probe, so others would start beside it, one at each reconcile, and none of them close the breaker.
+    """
+    item, breaker = ledger.open_items.get(run.index), ledger.breaker_of(run.phase)
+    if item is not None and item.number == run.number:
+        return replace(run, started_at=max(run.started_at, item.not_before)) if item.running else run
+    if breaker is None or now < breaker.until:
+        return run
+    return replace(run, started_at=max(run.started_at, breaker.until))
 
 
 def is_recorded(ledger: Ledger, run: Run) -> bool:

@@ -96,10 +96,12 @@ def test_when_its_time_has_come_exactly_one_recording_probes() -> None:
 
 
 def test_the_end_of_a_probe_is_always_heard_also_when_no_row_is_free_for_any_other() -> None:
-    full = folded(Ledger(), *(over(a_run(index), Reason.BOT_CHECK) for index in range(MAX_WAITING_ROWS)))
+    under_way = a_run(100, started_at=NOW + 1)
+    ended = (over(a_run(index), Reason.BOT_CHECK) for index in range(MAX_WAITING_ROWS))
+    full = folded(Ledger(), *ended, under_way)
     assert full.breaker is not None
     other, probe = (
-        over(a_run(100, started_at=NOW + 1), Reason.BOT_CHECK),
+        over(under_way, Reason.BOT_CHECK),
         over(the_probe(full, 101), Reason.BOT_CHECK),
     )
     held = folded(full, other, probe, now=END + 1000)
@@ -176,3 +178,27 @@ def test_months_of_failed_probes_still_make_a_status_that_is_valid() -> None:
 
 def test_another_pass_closes_the_breaker_because_a_person_says_that_it_is_fixed() -> None:
     assert folded(opened(), retry_failed="mended").breaker is None
+
+
+@pytest.mark.parametrize("behind", [0.0, 3.0, 600.0])
+@pytest.mark.parametrize("reason", [None, Reason.BOT_CHECK], ids=str)
+def test_a_probe_is_one_whatever_the_clock_of_its_cluster_says(reason: Reason | None, behind: float) -> None:
+    ledger = opened()
+    assert ledger.breaker is not None
+    due, batch = ledger.breaker.until, a_planned_batch(200, parallelism=10)
+    [start] = plan(batch, ledger, ledger.running, due)
+    assert isinstance(start, Start)
+    probe = a_run(start.index, start.number, started_at=due + 1 - behind)
+    seen = folded(ledger, probe, now=due + 1)
+    assert plan(batch, seen, seen.running, due + 1) == ()
+    for before in (seen, ledger):  # or it was over before anybody saw it
+        ended = folded(before, over(probe, reason, at=due + 2 - behind), now=due + 20)
+        assert (ended.breaker is None) is (reason is None)
+        assert ended.breaker is None or (ended.breaker.opened, ended.breaker.until) == (2, due + 20 + 120)
+
+
+def test_a_run_that_began_before_the_breaker_opened_is_no_probe_however_late_it_ends() -> None:
+    ledger = folded(Ledger(), over(a_run(0), Reason.BOT_CHECK), a_run(1))
+    assert ledger.breaker is not None
+    late = ledger.breaker.until + 600
+    assert folded(ledger, over(a_run(1), at=late), now=late).breaker == ledger.breaker
