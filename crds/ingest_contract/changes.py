@@ -1,6 +1,6 @@
 """What may change in a batch once it exists: the CEL rules of the CRD, for users without a cluster. Pure."""
 
-from ingest_contract.batch import FROZEN, IngestBatchSpec
+from ingest_contract.batch import FROZEN, STAY_IN_PLACE_WORDS, IngestBatchSpec
 
 
 def refused_changes(old: IngestBatchSpec, new: IngestBatchSpec) -> tuple[str, ...]:
@@ -10,6 +10,6 @@ def refused_changes(old: IngestBatchSpec, new: IngestBatchSpec) -> tuple[str, ..
         for field, info in IngestBatchSpec.model_fields.items()
         if info.alias in FROZEN and getattr(old, field) != getattr(new, field)
     ]
-    if any(source not in new.sources for source in old.sources):
-        lines.append("spec.sources: sources may be added, never removed or changed")
+    if new.sources[: len(old.sources)] != old.sources:
+        lines.append(f"spec.sources: {STAY_IN_PLACE_WORDS}")
     return tuple(lines)

@@ -145,4 +145,4 @@ def test_what_may_not_change_is_refused_in_a_sentence(control_plane: ControlPlan
     )
     refused = control_plane.kubectl("apply", "-f", str(overlay), check=False)
     assert refused.returncode != 0
-    assert "sources may be added, never removed or changed" in refused.stderr
+    assert "sources may be added behind the others, never removed, changed or moved" in refused.stderr

@@ -11,6 +11,8 @@ from typing import Any
 Json = dict[str, Any]
 
 _FORMS = (
+    (re.compile(r"(self|oldSelf)\.sources\.size\(\)"), r"count[\1.sources]"),
+    (re.compile(r"(\[[\d, ]*\])\.all\((\w+), ([^)]*)\)"), r"all(\3 for \2 in \1)"),
     (re.compile(r"self\.(\w+)\.(\w+)\.size\(\)"), r"len(self['\1']['\2'])"),
     (re.compile(r"self\.(\w+)\.(\w+)\.(\w+)\.size\(\)"), r"len(self['\1']['\2']['\3'])"),
     (re.compile(r"has\((self|oldSelf)\.(\w+)\)"), r"('\2' in \1)"),
@@ -27,6 +29,13 @@ _FORMS = (
 _UNDERSTOOD = re.compile(r"[\w\s'\[\]().,=<+]|and|or|not|in|all|any|len|for|if")
 
 
+class _Count:
+    """`len`, as a form that has no parentheses."""
+
+    def __getitem__(self, entries: list[Any]) -> int:
+        return len(entries)
+
+
 def holds(rule: str, new: Json, old: Json | None = None) -> bool:
     """Whether a CEL rule holds of an object, or of a change to one."""
     text = rule
@@ -34,7 +43,8 @@ def holds(rule: str, new: Json, old: Json | None = None) -> bool:
         text = form.sub(python, text)
     if left := _UNDERSTOOD.sub("", text):
         raise ValueError(f"{left!r} in {rule!r} is a form that this does not know")
-    known = {"__builtins__": {}, "all": all, "any": any, "len": len, "self": new, "oldSelf": old}
+    known = {"__builtins__": {}, "all": all, "any": any, "len": len, "count": _Count()}
+    known |= {"self": new, "oldSelf": old}
     return bool(eval(text, known))  # noqa: S307 -- our own rules
 
 

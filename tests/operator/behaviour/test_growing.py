@@ -49,7 +49,9 @@ def test_sources_that_are_added_to_a_batch_that_is_complete_bring_it_back_to_wor
     )
     assert status["progressPercent"] == 100
     assert kubelet.runs() == [(index, 1) for index in range(6)]
-    with pytest.raises(Refused, match="sources may be added, never removed or changed"):
+    with pytest.raises(
+        Refused, match="sources may be added behind the others, never removed, changed or moved"
+    ):
         scene.change(sources=[MORE])
 
 

@@ -116,10 +116,18 @@ BATCH_CASES = [
     frozen("dryRun", written_out=False, other=True),
     Case(
         "IngestBatch",
-        "sources may be added, never removed or changed",
+        "sources may be added behind the others, never removed, changed or moved",
         "spec",
-        accepted={"sources": [{"volume": {"claimName": "more"}}, URL]},
+        accepted={"sources": [URL, {"volume": {"claimName": "more"}}]},
         refused={"sources": [{"url": "https://media.example.org/others"}]},
+        before=BATCH,
+    ),
+    Case(
+        "IngestBatch",
+        "sources may be added behind the others, never removed, changed or moved",
+        "spec",
+        accepted={"sources": [URL, URL]},
+        refused={"sources": [{"volume": {"claimName": "more"}}, URL]},
         before=BATCH,
     ),
     Case(
@@ -377,6 +385,8 @@ def test_the_largest_list_of_sources_stays_inside_the_cost_that_a_rule_may_have(
     sources = [{"url": f"https://{'x' * 2037}{number:03}"} for number in range(MAX_SOURCES)]
     made = control_plane.admin.create(an_object("IngestBatch", namespace, {"sources": sources}))
     path = control_plane.admin.path_of(made)
-    assert control_plane.admin.merge(path, {"spec": {"sources": sources[::-1]}})["spec"]["sources"] != sources
-    with pytest.raises(Refused, match="sources may be added, never removed or changed"):
+    assert control_plane.admin.merge(path, {"spec": {"sources": sources, "parallelism": 2}})["spec"]
+    with pytest.raises(
+        Refused, match="sources may be added behind the others, never removed, changed or moved"
+    ):
         control_plane.admin.merge(path, {"spec": {"sources": sources[1:]}})
