@@ -5,7 +5,7 @@ from math import inf
 from typing import Final
 
 from ingest_contract.failures import FAILURES
-from ingest_contract.pods import PodProfile
+from ingest_contract.pods import GpuShare, PodProfile
 from ingest_operator.core.blocker import Blocker
 from ingest_operator.core.memory_ladder import LAST_RUNG
 from ingest_operator.core.outcome import Run, Waits
@@ -90,13 +90,19 @@ def run_of(job: Object, pod: Object | None, pods: PodProfile, now: float) -> Run
         ended_at=over_at,
         ended=end.ended if end else None,
         waits=None if pod is None else _waits(pod, made, now if over_at is None else over_at),
-        gpu_seconds=pods.gpu.count * held,
+        gpu_seconds=held * _gpus(pod, pods.gpu),
         held_seconds=held,
         node=None if pod is None else spec_of(pod).get("nodeName"),
         unplaced_since=None if pod is None or end is not None else _unplaced_since(job, pod),
         avoids=avoids(job),
         phase=phase,
     )
+
+
+def _gpus(pod: Object | None, share: GpuShare) -> int:
+    """How many GPUs a pod has: as it was made, if it says so, whatever its profile says by now."""
+    told = str((spec_of(pod or {}).get("devices") or {}).get(share.resource, ""))
+    return int(told) if told.isdecimal() else share.count
 
 
 def _unplaced_since(job: Object, pod: Object) -> float | None:

@@ -140,7 +140,7 @@ def slim_pod(pod: Object) -> Object:
     spec = pod.get("spec", {})
     return _slim(
         pod,
-        _picked(spec, ("nodeName", "activeDeadlineSeconds")) | _config_maps(spec),
+        _picked(spec, ("nodeName", "activeDeadlineSeconds")) | _config_maps(spec) | _devices(spec),
         _picked(pod.get("status", {}), _OF_POD),
     )
 
@@ -152,6 +152,15 @@ def _config_maps(spec: Object) -> Object:
     sources = (each.get("configMapRef") or {} for one in named for each in one.get("envFrom") or ())
     names = [each["name"] for each in sources if "name" in each]
     return {"configMaps": names} if names else {}
+
+
+def _devices(spec: Object) -> Object:
+    """The extended resources that the worker has, such as GPUs: a profile may have changed since."""
+    mine = (each for each in spec.get("containers") or () if each.get("name") == CONTAINER)
+    limits = ((each.get("resources") or {}).get("limits") or {} for each in mine)
+    # the names of all others have no prefix (kubernetes `pkg/apis/core/helper`, `IsExtendedResourceName`)
+    devices = {name: count for each in limits for name, count in each.items() if "/" in name}
+    return {"devices": devices} if devices else {}
 
 
 def _slim(thing: Object, spec: Object, status: Object) -> Object:

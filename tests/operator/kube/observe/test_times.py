@@ -3,11 +3,12 @@ that do not agree."""
 
 import pytest
 
-from ingest_contract.pods import PodProfile
+from ingest_contract.pods import GpuShare, PodProfile
 from ingest_operator.core.memory_ladder import LAST_RUNG
 from ingest_operator.core.outcome import Run, Waits
 from ingest_operator.kube.api.names import CHARGED_ATTEMPTS, DISRUPTIONS, INDEX, RUN, RUNG
 from ingest_operator.kube.observe.runs import CUT_SECONDS, MAX_COUNTED_TIMES, run_of
+from ingest_operator.kube.watch.jobs_and_pods import slim_pod
 from testkit.objects.builders import NOW
 from testkit.objects.kube_objects import (
     ENDED,
@@ -184,3 +185,21 @@ def test_a_later_reconcile_finds_the_same_end(job: Object, pod: Object | None) -
     first = look(job, pod, 1000)
     assert first.ended is not None
     assert look(job, pod, 2000) == first
+
+
+@pytest.mark.parametrize(
+    ("limits", "gpus"),
+    [
+        ({"nvidia.com/gpu": "2", "memory": "8Gi"}, 2),
+        ({"nvidia.com/gpu": "0"}, 0),
+        ({"example.com/other": "9", "memory": "8Gi"}, 4),
+        ({}, 4),
+    ],
+)
+def test_a_run_held_the_gpus_that_its_pod_was_made_with_whatever_the_profile_says_by_now(
+    limits: dict[str, str], gpus: int
+) -> None:
+    pod = ended_pod(0, RECEIPT)
+    pod["spec"] |= {"containers": [{"name": "sidecar"}, {"name": "worker", "resources": {"limits": limits}}]}
+    run = look(complete(), slim_pod(pod), pods=PodProfile(gpu=GpuShare(count=4)))
+    assert (run.held_seconds, run.gpu_seconds) == (ENDED - SCHEDULED, gpus * (ENDED - SCHEDULED))
