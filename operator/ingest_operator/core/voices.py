@@ -3,7 +3,7 @@ enrols one. Pure."""
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from ingest_contract.batch import BatchSpeakers
 from ingest_contract.place import Place, Runtime
@@ -49,19 +49,21 @@ def wanted_voices(speakers: BatchSpeakers, profiles: Iterable[SpeakerProfile]) -
     return tuple(profile.wanted for profile in chosen(speakers, profiles))
 
 
-def _names(speakers: BatchSpeakers, known: dict[str, SpeakerProfile]) -> set[str]:
+def looks_for(speakers: BatchSpeakers, name: str, labels: Mapping[str, str]) -> bool:
+    """Whether a batch looks for a SpeakerProfile of this name and these labels."""
     if speakers.profiles is None and speakers.selector is None:
-        return set(known)
-    named = set(speakers.profiles or ())
-    if missing := sorted(named - known.keys()):
+        return True
+    chosen_by = speakers.selector.match_labels.items() if speakers.selector is not None else None
+    return name in (speakers.profiles or ()) or (chosen_by is not None and chosen_by <= labels.items())
+
+
+def _names(speakers: BatchSpeakers, known: dict[str, SpeakerProfile]) -> set[str]:
+    if missing := sorted(set(speakers.profiles or ()) - known.keys()):
         there = ", ".join(sorted(known)) or "none"
         raise UnknownVoiceError(
             f"spec.speakers.profiles: there is no SpeakerProfile {', '.join(missing)}; there is {there}"
         )
-    if speakers.selector is not None:
-        labels = speakers.selector.match_labels.items()
-        named |= {name for name, profile in known.items() if labels <= profile.metadata.labels.items()}
-    return named
+    return {name for name, profile in known.items() if looks_for(speakers, name, profile.metadata.labels)}
 
 
 def enrol_order(

@@ -197,7 +197,8 @@ class BatchController:
             missing=found is None,
             speakers=self._voices.of(owner.namespace),
         )
-        unheard = (*self._voices.unreadable(owner.namespace), *context.unheard)
+        unreadable = self._voices.unreadable(owner.namespace, read.value.spec.speakers)
+        unheard = (*unreadable, *context.unheard)
         return replace(context, blockers=(*passed_over, *context.blockers), unheard=unheard)
 
     async def _planned(self, context: BatchContext, state: BatchState, now: float) -> PlanResult:

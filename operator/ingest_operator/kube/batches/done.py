@@ -16,7 +16,6 @@ from ingest_operator.kube.api.names import PLAN, place_of
 from ingest_operator.kube.api.resources import Object
 from ingest_operator.kube.batches.job_cluster import KubeCluster
 
-
 _UNRECORDED: Final = (RecordingState.RUNNING, RecordingState.FETCHING)
 
 

@@ -1,18 +1,18 @@
 """The SpeakerProfiles of a namespace, as far as they can be read. Each version is read once: every reconcile
 of every batch looks at all of them."""
 
+from collections.abc import Iterator
 from math import inf
-from typing import Final
 
+from ingest_contract.batch import BatchSpeakers
 from ingest_contract.failures import Reason
 from ingest_contract.speaker_profile import SpeakerProfile
 from ingest_operator.core.blocker import Blocker
+from ingest_operator.core.voices import looks_for
 from ingest_operator.kube.api.deletion import is_deleted
 from ingest_operator.kube.api.lenient import reading
 from ingest_operator.kube.api.resources import Object
 from ingest_operator.kube.watch.cache import Cache, Key, version_of
-
-_GONE: Final[Object] = {"metadata": {"deletionTimestamp": ""}}
 
 
 class KnownVoices:
@@ -40,18 +40,24 @@ class KnownVoices:
             self._here[namespace] = now, ordered
         return ordered
 
-    def unreadable(self, namespace: str) -> tuple[Blocker, ...]:
-        """The blockers of those that this version cannot read: a batch that looks for everybody would look
-        for fewer people than there are."""
+    def unreadable(self, namespace: str, speakers: BatchSpeakers) -> tuple[Blocker, ...]:
+        """The blockers of those that this version cannot read and a batch with these `speakers` looks for: it
+        would look for fewer people than it says."""
         return tuple(
             Blocker(
                 Reason.VOICE_NOT_HEARD.value,
                 f"This operator cannot read SpeakerProfile {key[1]!r}: its status says why.",
                 inf,
             )
-            for key, (_, profile) in sorted(self._read.items())
-            if key[0] == namespace and profile is None and not is_deleted(self._speakers.get(key) or _GONE)
+            for key, body in self._unread(namespace)
+            if looks_for(speakers, key[1], body["metadata"].get("labels") or {})
         )
+
+    def _unread(self, namespace: str) -> Iterator[tuple[Key, Object]]:
+        for key in self._keys(namespace):
+            body = self._speakers.get(key)
+            if body is not None and not is_deleted(body) and self._parsed(key, body) is None:
+                yield key, body
 
     def _parsed(self, key: Key, body: Object) -> SpeakerProfile | None:
         version = version_of(body)
