@@ -1,6 +1,7 @@
 """A Kubernetes cluster behind the `Cluster` protocol: one Job per run, found again by name and labels."""
 
 import asyncio
+import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Final
@@ -49,11 +50,16 @@ from ingest_operator.kube.observe.unplaced import no_node
 from ingest_operator.kube.watch.confirm import ask, delete_job
 from ingest_operator.kube.watch.jobs_and_pods import JobsAndPods
 
+LOG: Final = logging.getLogger(__name__)
+
 ANY_RECORDINGS: Final = 10_000_000
 """As many recordings as a Job name can tell apart: for a caller that does not know the plan."""
 
 DELETIONS: Final = 100
 """Jobs deleted in one reconcile at most: a batch whose 10,000 Jobs fall due together must go on."""
+
+REFUSED_SECONDS: Final = 600.0
+"""Seconds until a Job is deleted again whose deletion was refused: by a policy, or for want of a right."""
 
 DOUBT_SECONDS: Final = 90.0
 """Seconds after a create call without response until the API server surely does not apply it: the client
@@ -215,10 +221,12 @@ class KubeCluster:
         due = [key for key, at in self._remembered.kept.items() if at <= self._now][:DELETIONS]
         jobs = (self._jobs.of_run(*key) for key in due)
         once = {_name(job): job for job in jobs if job is not None}
-        await asyncio.gather(*map(self._delete, once.values()))
+        left = set(filter(None, await asyncio.gather(*map(self._unless_refused, once.values()))))
         for key in due:
-            # one that someone else deleted is no longer hidden: the next reconcile forgets it
-            del self._remembered.kept[key]
+            if self._jobs.name_of(*key) in left:
+                self._remembered.kept[key] = self._now + REFUSED_SECONDS
+            else:  # one that someone else deleted is no longer hidden: the next reconcile forgets it
+                del self._remembered.kept[key]
         return min(self._remembered.kept.values(), default=None)
 
     @property
@@ -255,6 +263,16 @@ class KubeCluster:
             if not is_controlled(job, self._owner.identity):
                 return name_taken("Job", _name(body), self._now, start.index)
             self._seen.jobs.accept(job)
+        return None
+
+    async def _unless_refused(self, job: Object) -> str | None:
+        """Delete a Job that nobody needs; returns its name where that is refused. It stays, and the batch
+        goes on: a reconcile that failed for it would be repeated once a minute only, with all else in it."""
+        try:
+            await self._delete(job)
+        except RefusedError as error:
+            LOG.warning("Job %s stays: %s", _name(job), error, extra={"action": "delete-job"})
+            return _name(job)
         return None
 
     async def _delete(self, job: Object) -> None:
