@@ -82,7 +82,8 @@ class SiteStatus(ContractModel):
     """When the next start would be due if all starts of the last hour had been spread evenly."""
 
     breaker: SiteBreaker | None = None
-    """Why nothing new starts on it, while its breaker is open."""
+    """Why nothing new starts on it, while its breaker is open; forgotten where nobody has probed it for a day
+    after it could have been."""
 
 
 class ProfileFault(ContractModel):

@@ -9,7 +9,7 @@ from typing import Final
 from ingest_contract.conditions import ConditionType
 from ingest_contract.failures import FAILURES, Kind, Reason
 from ingest_contract.profile import Device, IngestProfileSpec
-from ingest_contract.profile_status import MAX_FAULT_ROWS, IngestProfileStatus, ProfileFault
+from ingest_contract.profile_status import MAX_FAULT_ROWS, ProfileFault, SiteStatus
 from ingest_operator.core.conditions import ConditionDraft
 from ingest_operator.core.timestamps import from_rfc3339, to_rfc3339
 
@@ -146,9 +146,9 @@ def ready(findings: Sequence[Finding], unknown: Sequence[str]) -> ConditionDraft
     return ConditionType.READY, False, findings[0].reason, message[:1024]
 
 
-def of_sites(status: IngestProfileStatus) -> Iterator[Finding]:
+def of_sites(sites: Iterable[SiteStatus]) -> Iterator[Finding]:
     """What the breakers of sites say of the profile itself."""
-    for site in status.sites:
+    for site in sites:
         if site.breaker is not None and site.breaker.reason.value in OF_THE_SETUP:
             reason = site.breaker.reason
             yield Finding(

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache, partial
 from types import MappingProxyType
+from typing import Final
 
 from ingest_contract.failures import Reason
 from ingest_contract.order import Item
@@ -25,6 +26,10 @@ from ingest_contract.sites import (
     site_name,
 )
 from ingest_operator.core.timestamps import from_rfc3339, to_rfc3339
+
+FORGOTTEN_SECONDS: Final = 24 * 3600.0
+"""Seconds for which a site waits for a probe that nobody sends, because no batch has anything of it any more:
+then its breaker is forgotten. Whoever comes later finds out anew."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +156,9 @@ def _matters(sites: Sites, state: SiteState, now: float) -> bool:
         (each.pace.jitter_seconds + (each.pace.min_gap_seconds or 0) for each in sites.entries if each.pace),
         default=0,
     )
-    return state.stopped is not None or now < max(state.due, state.last + longest)
+    held = state.stopped
+    waits = held is not None and (held.probe is not None or now < held.until + FORGOTTEN_SECONDS)
+    return waits or now < max(state.due, state.last + longest)
 
 
 def _row(name: str, state: SiteState) -> SiteStatus:

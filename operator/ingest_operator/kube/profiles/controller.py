@@ -25,6 +25,7 @@ from ingest_operator.core.profile_readiness import (
     ready,
 )
 from ingest_operator.core.retention import due_at
+from ingest_operator.core.site_states import rendered, restored
 from ingest_operator.kube.api.client import Api
 from ingest_operator.kube.api.deletion import is_deleted
 from ingest_operator.kube.api.lenient import Reading, reading
@@ -200,17 +201,22 @@ class ProfileController:
     def _changed(
         self, before: IngestProfileStatus, check: _Check, batches: Sequence[Object], now: float
     ) -> IngestProfileStatus:
-        """The new status. A spec that is newer than the look is looked at next."""
+        """The new status. A spec that is newer than the look is looked at next. Sites of which nothing need
+        be remembered go: no batch may ever write them again."""
         owners = [identity_of(each) for each in batches] if before.faults else []
         jobs = (job for owner in owners for job in self._deps.seen.jobs.of(owner))
         succeeded = past(jobs, inline=check.inline)
         faults = faults_after(before.faults, map(heard, batches), succeeded, check.generation, now)
-        findings = (*check.found.findings, *of_faults(faults), *of_sites(before))
+        sites = before.sites
+        if check.profile is not None:
+            sites = rendered(restored(check.profile.spec.fetch.sites, before), now)
+        findings = (*check.found.findings, *of_faults(faults), *of_sites(sites))
         drafts = as_conditions([ready(findings, check.found.unknown)], now, check.generation)
         news = {
             "observed_generation": check.generation,
             "conditions": with_conditions(before.conditions, drafts),
             "faults": faults,
+            "sites": sites,
         }
         return before.model_copy(update=news)
 
