@@ -205,7 +205,10 @@ def _content(pieces: Sequence[bytes], first: _Part) -> tuple[_Content, str]:
             f"the sha256 differs. {_ADVICE}"
         )
     inflater = zlib.decompressobj(_GZIP_WBITS)
-    text = inflater.decompress(body, MAX_INFLATED_BYTES)
+    try:
+        text = inflater.decompress(body, MAX_INFLATED_BYTES)
+    except zlib.error as error:
+        raise PlanDamagedError(f"ConfigMap {first.name} holds no gzip: {error}. {_ADVICE}") from error
     if not inflater.eof:
         raise PlanDamagedError(
             f"ConfigMap {first.name} begins a plan of more than {MAX_INFLATED_BYTES} bytes, which none is. "

@@ -190,6 +190,17 @@ def test_a_plan_that_is_larger_than_any_is_refused_before_it_fills_the_memory() 
     tracemalloc.stop()
 
 
+def test_a_plan_that_was_never_compressed_is_damaged_and_told() -> None:
+    (only,) = to_config_maps(OWNER, a_frozen_plan(recordings=items(2)))
+    text = b'{"sources":1}'
+    only["binaryData"], only["data"]["sha256"] = (
+        {"plan.json.gz": base64.b64encode(text).decode()},
+        hashlib.sha256(text).hexdigest(),
+    )
+    with pytest.raises(PlanDamagedError, match="holds no gzip"):
+        read_back((only,))
+
+
 def test_a_plan_of_more_parts_than_one_can_have_is_refused_before_they_are_asked_for() -> None:
     (only,) = to_config_maps(OWNER, a_frozen_plan(recordings=items(2)))
     only["data"]["of"] = "100000"
