@@ -8,6 +8,7 @@ again.
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
+from math import inf
 from typing import Final, Protocol
 
 from ingest_contract.conditions import with_conditions
@@ -129,6 +130,7 @@ class ProfileController:
         now = self._deps.clock()
         check, batches = await self._check(key, body, now), tuple(self._batches_of(key))
         kept = await self._retaining(body, check, batches, now)
+        retained = self._deps.statuses.read(key).retention
 
         def change(before: IngestProfileStatus, _: int) -> IngestProfileStatus:
             after = self._changed(before, check, batches, now)
@@ -144,7 +146,11 @@ class ProfileController:
         except UnwritableStatusError as error:
             LOG.warning("the status of profile %s/%s: %s", *key, error, extra={"action": "write-status"})
             return Requeue(AGAIN_SECONDS)
-        return Requeue(max(0.0, min(due, due_at(self._deps.statuses.read(key).retention)) - now))
+        retention = self._deps.statuses.read(key).retention
+        retains_at = due_at(retention)
+        if retains_at <= now and retention == retained:
+            retains_at = inf  # it is due and cannot begin: the next look at the profile tells whether it can
+        return Requeue(max(0.0, min(due, retains_at) - now))
 
     async def _retaining(
         self, body: Object, check: _Check, batches: Sequence[Object], now: float

@@ -1,5 +1,4 @@
-"""A site that refused a batch which is gone since: nobody probes it, and it must not keep the profile from
-being ready for ever."""
+"""One look at a profile whose batches are gone: what it remembers has an end, and so have its looks."""
 
 import asyncio
 from typing import cast
@@ -13,8 +12,9 @@ from ingest_operator.core.site_states import FORGOTTEN_SECONDS
 from ingest_operator.core.timestamps import to_rfc3339
 from ingest_operator.kube.api.client import Api
 from ingest_operator.kube.api.resources import CLAIMS, PROFILES, Object
-from ingest_operator.kube.profiles.controller import ProfileController, ProfileDeps
+from ingest_operator.kube.profiles.controller import SOON_SECONDS, ProfileController, ProfileDeps
 from ingest_operator.kube.profiles.status_store import ProfileStatuses
+from ingest_operator.kube.requeueing import Requeue
 from ingest_operator.kube.watch.cache import Cache, key_of
 from ingest_operator.kube.watch.jobs_and_pods import JobsAndPods
 from testkit.cluster.memory_api import MemoryApi
@@ -54,27 +54,23 @@ async def keeps_all(*_: object) -> KeepsAll:
     return KeepsAll()
 
 
-def looked_at(now: float, **breaker: object) -> tuple[str, list[str]]:
-    """The reason of the condition `Ready`, and the sites that are remembered, of a profile whose only site
-    refused a batch until `NOW`."""
+def looked_at(now: float, status: Object, spec: Object) -> tuple[Object, Requeue]:
+    """The status of a profile after one look, and when the next one is."""
     api, profiles = MemoryApi(), Cache()
     api.put(CLAIMS, {"metadata": {"namespace": "media", "name": "video-ingest-models"}})
-    held = {"reason": "ProxyFailed", "until": to_rfc3339(NOW), "opened": 3} | breaker
-    body = {
-        "apiVersion": API_VERSION,
-        "kind": PROFILE_KIND,
-        "metadata": {"namespace": "media", "name": "default", "generation": 1},
-        "spec": {},
-        "status": {"sites": [{"name": "media.example.org", "breaker": held}]},
-    }
-    profiles.offer(api.put(PROFILES, body))
+    metadata = {"namespace": "media", "name": "default", "generation": 1}
+    body = {"apiVersion": API_VERSION, "kind": PROFILE_KIND, "metadata": metadata, "spec": spec}
+    profiles.offer(api.put(PROFILES, body | {"status": status}))
     client = cast("Api", api)
     statuses = ProfileStatuses(client, profiles)
     deps = ProfileDeps(client, profiles, Cache(), JobsAndPods(), statuses, lambda: now, Unheard(), keeps_all)
-    asyncio.run(ProfileController(deps).reconcile(key_of(body)))
-    status = api.objects[PROFILES.plural, "media", "default"]["status"]
+    again = asyncio.run(ProfileController(deps).reconcile(key_of(body)))
+    return api.objects[PROFILES.plural, "media", "default"]["status"], again
+
+
+def readiness(status: Object) -> str:
     [ready] = (each for each in status["conditions"] if each["type"] == "Ready")
-    return ready["reason"], [each["name"] for each in status["sites"]]
+    return str(ready["reason"])
 
 
 @pytest.mark.parametrize(
@@ -94,4 +90,14 @@ def looked_at(now: float, **breaker: object) -> tuple[str, list[str]]:
 def test_a_site_that_nobody_probes_is_forgotten_after_a_day(
     late: float, breaker: dict[str, object], found: tuple[str, list[str]]
 ) -> None:
-    assert looked_at(NOW + late, **breaker) == found
+    held = {"reason": "ProxyFailed", "until": to_rfc3339(NOW), "opened": 3} | breaker
+    status, _ = looked_at(NOW + late, {"sites": [{"name": "media.example.org", "breaker": held}]}, {})
+    assert (readiness(status), [each["name"] for each in status["sites"]]) == found
+
+
+def test_a_retention_that_is_due_and_cannot_begin_waits_for_the_next_look() -> None:
+    due = {"retention": {"run": 3, "nextAt": to_rfc3339(NOW - 3600)}}
+    status, again = looked_at(NOW, due, {"fieldOfAnotherVersion": 1})
+    assert (readiness(status), again) == ("ProfileUnreadable", Requeue(SOON_SECONDS))
+    coming = {"retention": {"run": 3, "nextAt": to_rfc3339(NOW + 5)}}
+    assert looked_at(NOW, coming, {})[1] == Requeue(5.0)
