@@ -63,8 +63,10 @@ def build_context(
     runtime = runtime_of(profile, Machine(has_gpu(profile.pods), profile.pods.cpus), parallelism=1)
     orders = Orders(batch, profile, settings, runtime, owner.trace_id, planned.at if planned else None)
     generation = known.metadata.generation if known else 0
-    differs = ProfileStatus(generation=generation, differs=wanted != settings)
-    return BatchContext(owner, orders, differs, blockers, unheard(settings.voices, speakers))
+    # of a profile that is not there, or with voices that are not, nothing is known that could differ
+    differs = known is not None and wanted is not None and wanted != settings
+    profile_status = ProfileStatus(generation=generation, differs=differs)
+    return BatchContext(owner, orders, profile_status, blockers, unheard(settings.voices, speakers))
 
 
 def _without_voices(batch: IngestBatch) -> IngestBatch:
