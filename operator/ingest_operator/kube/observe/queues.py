@@ -15,8 +15,8 @@ from ingest_operator.core.blocker import Blocker
 from ingest_operator.core.timestamps import to_rfc3339
 from ingest_operator.kube.api.client import Api
 from ingest_operator.kube.api.errors import ApiError, NotFoundError, RefusedError
-from ingest_operator.kube.api.fields import condition, created_at, held_since, holds, metadata_of
-from ingest_operator.kube.api.names import INDEX, INGEST, ROLE, STOPPED
+from ingest_operator.kube.api.fields import condition, created_at, held_since, holds, metadata_of, spec_of
+from ingest_operator.kube.api.names import FETCH, INGEST, STOPPED, place_of
 from ingest_operator.kube.api.resources import WORKLOADS, Object
 from ingest_operator.kube.manifests.ingest_job import QUEUE
 from ingest_operator.kube.observe.end_rules import is_final, is_suspended
@@ -46,9 +46,7 @@ class Answer:
 def waiting(jobs: Iterable[Object], now: float) -> tuple[Object, ...]:
     """The ingest Jobs suspended from outside for longer than `PATIENCE_SECONDS`, the earliest first."""
     found = [
-        job
-        for job in jobs
-        if _labels(job).get(ROLE) == INGEST and _waits(job) and now - _since(job, now) > PATIENCE_SECONDS
+        job for job in jobs if _ingests(job) and _waits(job) and now - _since(job, now) > PATIENCE_SECONDS
     ]
     return tuple(sorted(found, key=lambda job: (_since(job, now), job["metadata"]["name"])))
 
@@ -60,8 +58,8 @@ def not_admitted(jobs: tuple[Object, ...], words: str, now: float) -> Blocker:
     where = f"queue {queue!r}" if queue else "whoever has suspended them"
     who = "1 recording waits" if count == 1 else f"{count} recordings wait"
     text = f"{who} for admission by {where}, the first since {to_rfc3339(_since(first, now))}. {words}"
-    index = _labels(first).get(INDEX) or ""
-    return Blocker("NotAdmitted", text, inf, int(index) if index.isdecimal() else 0)
+    place = place_of(first["metadata"]["name"])
+    return Blocker("NotAdmitted", text, inf, 0 if place is None else place.index)
 
 
 async def ask_queue(api: Api, job: Object, now: float) -> Answer:
@@ -105,6 +103,12 @@ def said_by(workload: Object) -> str:
 def _labels(job: Object) -> Object:
     labels: Object = metadata_of(job).get("labels") or {}
     return labels
+
+
+def _ingests(job: Object) -> bool:
+    """Whether it is an ingest Job, by its name and its template: anybody may edit its labels."""
+    place = place_of(job["metadata"]["name"])
+    return place is not None and place.role == INGEST and spec_of(job).get("role") != FETCH
 
 
 def _waits(job: Object) -> bool:

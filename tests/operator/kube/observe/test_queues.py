@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from ingest_operator.kube.api.errors import BusyError, NotFoundError, RefusalCause, RefusedError
+from ingest_operator.kube.api.names import FETCH, INDEX, ROLE
 from ingest_operator.kube.api.resources import Object
 from ingest_operator.kube.observe.queues import (
     JOB_UID,
@@ -22,10 +23,10 @@ from testkit.objects.kube_objects import a_condition, a_job
 LATE = NOW + PATIENCE_SECONDS + 1
 
 
-def queued(name: str = "one", since: float = 0, **more: Any) -> Object:
+def queued(index: int = 12, since: float = 0, **more: Any) -> Object:
     """A Job that its queue has not admitted."""
     job = a_job(a_condition("Suspended", since), suspend=True, **more)
-    job["metadata"]["name"] = name
+    job["metadata"]["name"] = f"talks-0b3f6c1e-{index}-3"
     job["metadata"]["labels"]["kueue.x-k8s.io/queue-name"] = "gpus"
     return job
 
@@ -59,20 +60,26 @@ class Kueue:
 
 
 def test_only_jobs_that_somebody_else_has_suspended_for_a_while_wait_the_earliest_first() -> None:
-    over = queued("over")
+    over = queued(5)
     over["status"]["conditions"].append(a_condition("Failed", 10))
-    jobs = [queued("late", 30), queued("two"), queued("one"), queued("ours", stopped=True), a_job(), over]
-    assert [job["metadata"]["name"] for job in waiting(jobs, NOW + 30 + PATIENCE_SECONDS + 1)] == [
-        "one",
-        "two",
-        "late",
-    ]
-    assert [job["metadata"]["name"] for job in waiting(jobs, LATE)] == ["one", "two"]
+    late, two, one, ours = queued(3, 30), queued(2), queued(1), queued(4, stopped=True)
+    jobs = [late, two, one, ours, a_job(), over]
+    assert waiting(jobs, NOW + 30 + PATIENCE_SECONDS + 1) == (one, two, late)
+    assert waiting(jobs, LATE) == (one, two)
     assert waiting(jobs, NOW + 1) == ()
 
 
+def test_an_edited_label_keeps_no_job_from_being_told_and_no_other_recording_waiting() -> None:
+    job, fetch = queued(7), queued(8)
+    job["metadata"]["labels"] |= {INDEX: "9", ROLE: "nonsense"}
+    fetch["spec"]["role"] = FETCH
+    found = waiting([job, fetch], LATE)
+    assert found == (job,)
+    assert not_admitted(found, "", LATE).index == 7
+
+
 def test_it_is_reported_how_many_wait_where_since_when_and_what_kueue_says() -> None:
-    held = not_admitted((queued("one"), queued("two")), said_by(a_workload(FULL)), LATE)
+    held = not_admitted((queued(), queued(13)), said_by(a_workload(FULL)), LATE)
     assert held.reason == "NotAdmitted"
     assert held.message.startswith("2 recordings wait for admission by queue 'gpus', the first since 20")
     assert held.message.endswith(
