@@ -49,7 +49,7 @@ def wanted_voices(speakers: BatchSpeakers, profiles: Iterable[SpeakerProfile]) -
     return tuple(profile.wanted for profile in chosen(speakers, profiles))
 
 
-def looks_for(speakers: BatchSpeakers, name: str, labels: Mapping[str, str]) -> bool:
+def asks_for(speakers: BatchSpeakers, name: str, labels: Mapping[str, str]) -> bool:
     """Whether a batch looks for a SpeakerProfile of this name and these labels."""
     if speakers.profiles is None and speakers.selector is None:
         return True
@@ -63,7 +63,7 @@ def _names(speakers: BatchSpeakers, known: dict[str, SpeakerProfile]) -> set[str
         raise UnknownVoiceError(
             f"spec.speakers.profiles: there is no SpeakerProfile {', '.join(missing)}; there is {there}"
         )
-    return {name for name, profile in known.items() if looks_for(speakers, name, profile.metadata.labels)}
+    return {name for name, profile in known.items() if asks_for(speakers, name, profile.metadata.labels)}
 
 
 def enrol_order(

@@ -8,7 +8,7 @@ from ingest_contract.batch import BatchSpeakers
 from ingest_contract.failures import Reason
 from ingest_contract.speaker_profile import SpeakerProfile
 from ingest_operator.core.blocker import Blocker
-from ingest_operator.core.voices import looks_for
+from ingest_operator.core.voices import asks_for
 from ingest_operator.kube.api.deletion import is_deleted
 from ingest_operator.kube.api.lenient import reading
 from ingest_operator.kube.api.resources import Object
@@ -50,7 +50,7 @@ class KnownVoices:
                 inf,
             )
             for key, body in self._unread(namespace)
-            if looks_for(speakers, key[1], body["metadata"].get("labels") or {})
+            if asks_for(speakers, key[1], body["metadata"].get("labels") or {})
         )
 
     def _unread(self, namespace: str) -> Iterator[tuple[Key, Object]]:

@@ -101,8 +101,8 @@ def run_of(job: Object, pod: Object | None, pods: PodProfile, now: float) -> Run
 
 def _gpus(pod: Object | None, share: GpuShare) -> int:
     """How many GPUs a pod has: as it was made, if it says so, whatever its profile says by now."""
-    told = str((spec_of(pod or {}).get("devices") or {}).get(share.resource, ""))
-    return int(told) if told.isdecimal() else share.count
+    stated = str((spec_of(pod or {}).get("devices") or {}).get(share.resource, ""))
+    return int(stated) if stated.isdecimal() else share.count
 
 
 def _unplaced_since(job: Object, pod: Object) -> float | None:

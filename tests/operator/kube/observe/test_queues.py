@@ -69,7 +69,7 @@ def test_only_jobs_that_somebody_else_has_suspended_for_a_while_wait_the_earlies
     assert waiting(jobs, NOW + 1) == ()
 
 
-def test_an_edited_label_keeps_no_job_from_being_told_and_no_other_recording_waiting() -> None:
+def test_an_edited_label_keeps_no_job_from_being_reported_and_no_other_recording_waiting() -> None:
     job, fetch = queued(7), queued(8)
     job["metadata"]["labels"] |= {INDEX: "9", ROLE: "nonsense"}
     fetch["spec"]["role"] = FETCH

@@ -190,7 +190,7 @@ def test_a_plan_that_is_larger_than_any_is_refused_before_it_fills_the_memory() 
     tracemalloc.stop()
 
 
-def test_a_plan_that_was_never_compressed_is_damaged_and_told() -> None:
+def test_a_plan_that_was_never_compressed_is_reported_as_damaged() -> None:
     (only,) = to_config_maps(OWNER, a_frozen_plan(recordings=items(2)))
     text = b'{"sources":1}'
     only["binaryData"], only["data"]["sha256"] = (

@@ -95,7 +95,7 @@ def test_a_site_that_nobody_probes_is_forgotten_after_a_day(
     assert (readiness(status), [each["name"] for each in status["sites"]]) == found
 
 
-def test_a_retention_that_is_due_and_cannot_begin_waits_for_the_next_look() -> None:
+def test_a_retention_that_is_due_and_cannot_begin_waits_for_the_next_check() -> None:
     due = {"retention": {"run": 3, "nextAt": to_rfc3339(NOW - 3600)}}
     status, again = looked_at(NOW, due, {"fieldOfAnotherVersion": 1})
     assert (readiness(status), again) == ("ProfileUnreadable", Requeue(SOON_SECONDS))
