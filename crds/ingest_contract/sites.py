@@ -4,6 +4,7 @@ An entry is found by the name of its site. `*` is for every site that has no ent
 never mixed.
 """
 
+import re
 from collections.abc import Collection, Iterable
 from typing import Annotated, Final, Self
 from urllib.parse import urlsplit
@@ -27,15 +28,22 @@ SiteName = Annotated[
     str,
     StringConstraints(min_length=1, max_length=MAX_SITE_CHARACTERS, pattern=rf"^(\*|{_LABEL}(\.{_LABEL})*)$"),
 ]
-"""A site's name as ids of recordings begin with it (`youtube`), a host with all below it (`example.org`), or
-`*`."""
+"""A host with all below it (`example.org`), `youtube`, another site as yt-dlp calls it (`vimeo`), or `*`."""
 
 _YOUTUBE: Final = "youtube"
-_ALIASES: Final = {"youtu.be": _YOUTUBE, "youtube-nocookie.com": _YOUTUBE}
-"""Other hosts of a site."""
+_HOSTS: Final = {
+    _YOUTUBE: frozenset(
+        {"youtube.com", "youtu.be", "youtube-nocookie.com", "youtubekids.com", "youtube.googleapis.com"}
+    )
+}
+"""The hosts of a site whose name is none, with all below them: those that yt-dlp's extractor takes for it. No
+other host is that site, whatever an id says."""
 
-_NOT_SITES: Final = frozenset({"url", "file", "voice"})
-"""Beginnings of ids that are no site's."""
+_HOST: Final = re.compile(r"[a-z0-9._-]+")
+"""Characters of a host's name (RFC 1123, 2.1), and the underscores that some have."""
+
+OWN_PREFIXES: Final = frozenset({"feed", "file", "s3", "url", "voice"})
+"""Beginnings of ids that are ours, and no site's."""
 
 
 class SecretKey(ContractModel):
@@ -91,7 +99,9 @@ class SiteProfile(ContractModel):
     """One site, or `*` for all that have no entry."""
 
     name: SiteName
-    """The site: `youtube`, a host such as `media.example.org` with all hosts below it, or `*`."""
+    """The site: `youtube`, a host such as `media.example.org` with all hosts below it, another site by the
+    name that yt-dlp has for it, or `*`. A host is the surer name: only what it says is known before yt-dlp is
+    asked."""
 
     cookies: SecretKey | None = None
     """Cookies in Netscape's format. They are copied to memory, where yt-dlp changes them; the Secret stays as
@@ -155,30 +165,50 @@ def names_once(sites: Iterable[SiteProfile]) -> None:
 
 
 def host_of(url: str) -> str:
-    """The host of an http or https address in lower case; empty for any other."""
+    r"""The host of an http or https address in lower case and in ASCII (RFC 3490); empty for any other.
+
+    Empty, too, for what is read in different ways: `https://evil.org\@youtube.com/` is at youtube.com for
+    `urllib.parse`, and at evil.org for urllib3 and browsers.
+    """
     try:
         parts = urlsplit(url)
-        return (parts.hostname or "").rstrip(".") if parts.scheme in ("http", "https") else ""
+        host = parts.hostname or ""
+        host = host if ":" in host else host.encode("idna").decode("ascii").rstrip(".")
     except ValueError:
         return ""
+    if parts.scheme not in ("http", "https") or "\\" in parts.netloc:
+        return ""
+    return host if ":" in host or _HOST.fullmatch(host) else ""
+
+
+def is_only_told(name: str) -> bool:
+    """Whether yt-dlp alone says which addresses are this site's: its name is no host, and its hosts are not
+    known here."""
+    return name != ANY_SITE and "." not in name and name not in _HOSTS
 
 
 def names_of(url: str, recording: str = "", extractors: Iterable[str] = ()) -> tuple[str, ...]:
     """What the site of an address may be called, the best name first.
 
+    Who says it: yt-dlp, whose extractors know their hosts, and the host. Nothing is guessed from a part of a
+    host's name, which anybody can register: `youtube.evil` is not `youtube`.
+
     Args:
         url: The address.
-        recording: The recording's id, if it has one.
+        recording: The recording's id, if it has one: it begins with what yt-dlp calls the site.
         extractors: What yt-dlp calls the site.
     """
-    prefix = recording.partition(":")[0]
-    names = [*extractors, *([] if prefix in _NOT_SITES else [prefix])]
-    labels = host_of(url).split(".")
-    above = [".".join(labels[place:]) for place in range(len(labels))]
-    names += [_ALIASES[host] for host in above if host in _ALIASES]
-    if len(labels) > 1 and not labels[-1].isdigit():  # an IPv4 address has no such label
-        names.append(labels[-2])
-    return tuple(dict.fromkeys(name for name in (*names, *above) if name))
+    host, prefix = host_of(url), recording.partition(":")[0]
+    labels = host.split(".")
+    # what is above an IPv4 address, or is the last label alone, is no host
+    whole = ":" in host or labels[-1].isdigit()
+    above = [host, *(() if whole else (".".join(labels[place:]) for place in range(1, len(labels) - 1)))]
+    known = [name for name, hosts in _HOSTS.items() if not hosts.isdisjoint(above)]
+    told = [prefix] if prefix not in OWN_PREFIXES else []
+    if told and len(labels) > 1 and prefix.startswith(labels[-2]):  # `twitchvod:1` at twitch.tv
+        told.append(labels[-2])
+    told, above = ([name for name in names if name not in _HOSTS] for names in (told, above))
+    return tuple(dict.fromkeys(name for name in (*extractors, *told, *known, *above) if name))
 
 
 def chosen(names: Collection[str], known: Collection[str]) -> str | None:

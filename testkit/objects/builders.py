@@ -51,7 +51,10 @@ def from_store(name: str = "again", **fields: Any) -> IngestBatch:
 
 def an_item(index: int = 0, seconds: int | None = 600) -> Item:
     return Item(
-        index=index, id=_IDS[index], url=f"https://media.example.org/{index}", duration_seconds=seconds
+        index=index,
+        id=_IDS[index],
+        url=f"https://www.youtube.com/watch?v={_IDS[index].partition(':')[2]}",
+        duration_seconds=seconds,
     )
 
 

@@ -9,7 +9,16 @@ from collections.abc import Callable, Iterable, Sequence
 from ingest_contract.order import Item
 from ingest_contract.profile import FetchProfile
 from ingest_contract.secret_addresses import SECRET
-from ingest_contract.sites import SecretKey, SiteAccess, SiteProfile, chosen, host_of, names_of
+from ingest_contract.sites import (
+    ANY_SITE,
+    SecretKey,
+    SiteAccess,
+    SiteProfile,
+    chosen,
+    host_of,
+    is_only_told,
+    names_of,
+)
 
 
 def without_sites(fetch: FetchProfile) -> FetchProfile:
@@ -38,12 +47,15 @@ def needed(
     """The entries that a recording needs, and those of `others`, addresses that its process fetches too. No
     recording: it is fetched already.
 
-    Of an address in a Secret only the worker knows the site: it gets them all.
+    Of an address in a Secret only the worker knows the site: it gets them all. Of an address without an id
+    only the worker knows what yt-dlp calls its site: it gets the entries that are found in no other way.
     """
     if item is not None and item.url.startswith(SECRET):
         return tuple(access)
     known = {each.name for each in access}
-    names = [names_of(item.url, item.id)] if item is not None and host_of(item.url) else []
-    names += [names_of(url) for url in others if host_of(url)]
-    wanted = {chosen(each, known) for each in names}
+    own = item is not None and host_of(item.url)
+    wanted = {chosen(names_of(item.url, item.id), known)} if item is not None and own else set[str | None]()
+    for entry in (chosen(names_of(url), known) for url in others if host_of(url)):
+        wanted.add(entry)
+        wanted |= {name for name in known if is_only_told(name) and entry in (None, ANY_SITE)}
     return tuple(each for each in access if each.name in wanted)

@@ -8,6 +8,7 @@ from pydantic import TypeAdapter
 from ingest_contract.base import ItemId
 from ingest_worker.errors import StageError
 from ingest_worker.sources.addresses import (
+    as_sent,
     canonical_url,
     has_header,
     id_of_url,
@@ -82,6 +83,15 @@ def test_endings_tell_media_from_pages() -> None:
     assert not has_header("https://example.org/live.m3u8")
     assert not is_media_address("https://example.org/watch?v=a.mp4")
     assert not is_media_address("https://example.org/feed.xml")
+
+
+@pytest.mark.parametrize(
+    "url", [r"https://evil.org\@www.youtube.com/x", r"https://evil.org\x:y@www.youtube.com/x", "https://./x"]
+)
+def test_an_address_whose_host_is_not_the_same_for_everybody_is_refused(url: str) -> None:
+    for read in (canonical_url, as_sent):
+        with pytest.raises(StageError, match="is not an address"):
+            read(url)
 
 
 def test_messages_show_no_passwords_and_no_tokens() -> None:

@@ -9,6 +9,7 @@ from typing import Final
 from urllib.parse import SplitResult, quote, urlsplit, urlunsplit
 
 from ingest_contract.failures import Reason
+from ingest_contract.sites import OWN_PREFIXES
 from ingest_contract.text import without_credentials
 from ingest_worker.errors import StageError
 from ingest_worker.formats import ALL_ENDINGS, ending_of
@@ -26,9 +27,6 @@ and the underscores that some have."""
 _HASH_DIGITS: Final = 16
 _LONGEST_ID_CHARACTERS: Final = 128
 """Characters: what `ItemId` in the contract allows."""
-
-_OURS: Final = frozenset({"feed", "file", "s3", "url", "voice"})
-"""Prefixes of ids that no site gives."""
 
 _MANIFESTS: Final = frozenset({"m3u8", "mpd"})
 
@@ -63,12 +61,14 @@ def split(url: str) -> SplitResult:
     anything else."""
     try:
         parts = urlsplit(url.strip())
-        host = (parts.hostname or "").rstrip(".")
+        host = parts.hostname or ""
         # raises for labels that no name may have
-        host = host if ":" in host or not host else host.encode("idna").decode("ascii")
+        host = host if ":" in host else host.encode("idna").decode("ascii").rstrip(".")
         port = f":{parts.port}" if parts.port is not None else ""  # raises if it is not a number
     except ValueError as error:
         raise NotAnAddressError(url, str(error)) from error
+    if "\\" in parts.netloc:  # urllib3 and browsers end the host there, urllib.parse after the next `@`
+        raise NotAnAddressError(url, "a host has no backslash")
     if parts.scheme not in WEB or not host:
         raise NotAnAddressError(url, "http, https and file are read")
     if ":" not in host and not _NAME.fullmatch(host):
@@ -140,7 +140,7 @@ def recording_id(extractor: str, name: str) -> str:
     """`<extractor>:<id>` with the site's id, or a hash of it if the id is too long for the contract or has
     characters that it does not allow."""
     site = re.sub(r"[^a-z0-9]", "", extractor.lower()) or "site"
-    site = f"site{site}" if site in _OURS else site
+    site = f"site{site}" if site in OWN_PREFIXES else site
     found = f"{site}:{name}"
     return (
         found
