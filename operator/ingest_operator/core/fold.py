@@ -30,6 +30,7 @@ from ingest_operator.core.nodes import (
 )
 from ingest_operator.core.outcome import Outcome, Run, outcome_of
 from ingest_operator.core.phases import Phase
+from ingest_operator.core.reach import within_reach
 from ingest_operator.core.retries import MAX_DISRUPTIONS, as_cached, disruption_wait, next_run
 from ingest_operator.core.rows import as_rows_allow
 
@@ -64,7 +65,7 @@ def fold(
             )
             ledger = _folded(ledger, finished, spec, ids[run.index], elsewhere)
     ledger = _without_the_vanished(ledger, {(run.index, run.number) for run in seen}, ids, now)
-    return as_rows_allow(tried_again(ledger, seen, now))
+    return as_rows_allow(within_reach(tried_again(ledger, seen, now), now))
 
 
 def _running(run: Run, known: OpenItem | None) -> OpenItem:

@@ -145,12 +145,13 @@ def without_the_innocent(ledger: Ledger) -> Ledger:
 def as_time_goes(ledger: Ledger, now: float) -> Ledger:
     """A node that was avoided for long enough is tried again;
     one that has been good for as long is forgotten."""
-    if all(node.until > now for node in ledger.nodes.values()):
-        return ledger
-    return replace(
-        ledger,
-        nodes={name: node for name, each in ledger.nodes.items() if (node := _later(each, now)) is not None},
-    )
+    nodes = {name: node for name, each in ledger.nodes.items() if (node := _later(each, now)) is not None}
+    return ledger if nodes == ledger.nodes else replace(ledger, nodes=nodes)
+
+
+def latest(node: Suspect, now: float) -> float:
+    """Until when a node that is met like this one would be avoided, or remembered, from now on."""
+    return round(now + _seconds(max(1, node.times)), 3)
 
 
 def tried_again(ledger: Ledger, runs: Sequence[Run], now: float) -> Ledger:

@@ -19,6 +19,9 @@ WAITS_SECONDS: Final = (5.0, 30.0, 120.0, 600.0, 1800.0, 3600.0, 7200.0)
 """Seconds before the second attempt, the third, and so on: 3 h 42 min in all. Standard Webhooks recommends
 growing waits over some days; a batch that ended yesterday is known by other ways."""
 
+_ROUNDED_SECONDS: Final = 0.001
+"""By how much later a moment may be written than it was."""
+
 MAX_WAITING_NOTIFICATIONS: Final = 8
 """Notifications of one batch that wait. A batch that stalls and recovers faster than anybody takes it in does
 not fill its status: the oldest are given up, and that is told."""
@@ -88,17 +91,19 @@ def with_attempts(
 
 def is_due(each: Notification, now: float) -> bool:
     """Whether it may be told now."""
-    return each.delivery is Delivery.PENDING and (each.next_at is None or from_rfc3339(each.next_at) <= now)
+    return each.delivery is Delivery.PENDING and _due_at(each, now) <= now
 
 
 def next_attempt(known: Iterable[Notification], now: float) -> float:
     """Epoch seconds of the next attempt that is not due yet; infinity if there is none."""
-    moments = (
-        from_rfc3339(each.next_at)
-        for each in known
-        if each.next_at is not None and each.delivery is Delivery.PENDING
-    )
+    moments = (_due_at(each, now) for each in known if each.delivery is Delivery.PENDING)
     return min((moment for moment in moments if moment > now), default=inf)
+
+
+def _due_at(each: Notification, now: float) -> float:
+    """When it may be told: now, where a clock that was ahead has put that further off than any wait."""
+    due = now if each.next_at is None else from_rfc3339(each.next_at)
+    return due if due <= now + WAITS_SECONDS[-1] + _ROUNDED_SECONDS else now
 
 
 def notified(known: Sequence[Notification]) -> ConditionDraft | None:

@@ -12,7 +12,6 @@ from typing import Final
 from ingest_contract.failures import SITE_BREAKERS
 from ingest_contract.order import PlannedSource
 from ingest_contract.profile_status import SiteProbe
-from ingest_contract.sites import chosen
 from ingest_operator.core.blocker import Blocker
 from ingest_operator.core.breaker import PROBE_AFTER_SECONDS
 from ingest_operator.core.outcome import Outcome, Run, outcome_of
@@ -39,7 +38,7 @@ def sites_of(sites: Sites, sources: Iterable[PlannedSource], runs: Iterable[Run]
         if (met := sites.met_at(source.url)) is not None:
             found.setdefault(met.name, met)
     for name in filter(None, map(refused_by, runs)):
-        found.setdefault(name, met_named(sites, name))
+        found.setdefault(name, sites.met_named(name))
     return tuple(found.values())
 
 
@@ -79,9 +78,9 @@ def after_plans(sites: Sites, trace: str, runs: Sequence[Run], now: float) -> Si
             continue
         run = known.get(probe)
         if run is None:
-            sites = sites.with_state(met_named(sites, name), _unprobed(state))
+            sites = sites.with_state(sites.met_named(name), _unprobed(state))
         elif run.ended is not None:
-            sites = sites.with_state(met_named(sites, name), _probed(sites, name, state, probe, run, now))
+            sites = sites.with_state(sites.met_named(name), _probed(sites, name, state, probe, run, now))
     for run in {run.index: run for run in sorted(runs, key=lambda run: run.number)}.values():
         sites = _refused(sites, probe_of(trace, run.index, run.number), run, now)
     return sites
@@ -110,7 +109,7 @@ def _probed(sites: Sites, name: str, state: SiteState, me: SiteProbe, run: Run, 
     outcome = outcome_of(run.ended) if run.ended is not None else None
     if outcome is not None and outcome.reason is not None and site_of(outcome) not in (name, None):
         return _unprobed(state)
-    return after_one(state, met_named(sites, name), me, run, _at(run, now))
+    return after_one(state, sites.met_named(name), me, run, _at(run, now))
 
 
 def _refused(sites: Sites, me: SiteProbe, run: Run, now: float) -> Sites:
@@ -119,7 +118,7 @@ def _refused(sites: Sites, me: SiteProbe, run: Run, now: float) -> Sites:
     name, at = refused_by(run), _at(run, now)
     if name is None or now >= at + NEWS_SECONDS:
         return sites
-    met = met_named(sites, name)
+    met = sites.met_named(name)
     return sites.with_state(met, after_one(sites.state_of(met), met, me, run, at))
 
 
@@ -136,9 +135,3 @@ def site_of(outcome: Outcome) -> str | None:
 
 def _unprobed(state: SiteState) -> SiteState:
     return state if state.stopped is None else replace(state, stopped=replace(state.stopped, probe=None))
-
-
-def met_named(sites: Sites, name: str) -> Met:
-    """A site by the name that a worker or a status has for it."""
-    entry = chosen([name], {each.name for each in sites.entries})
-    return Met(name, next((each for each in sites.entries if each.name == entry), None))

@@ -26,6 +26,9 @@ LONGEST_WAIT_SECONDS: Final = 6 * 3600.0
 """Seconds after a run that failed: they double from the first to the longest. A store that is away for a
 night costs some ten Jobs."""
 
+_ROUNDED_SECONDS: Final = 1.0
+"""By how much later a moment may be written than it was."""
+
 KEPT: Final = "Kept"
 """The condition's reason where the last run succeeded."""
 
@@ -101,9 +104,11 @@ def retention_step(
     return _begun(before, wanted, max(following, before.run + 1), now)
 
 
-def due_at(status: RetentionStatus | None) -> float:
-    """Epoch seconds of the next run; infinity where none is due or one is under way."""
-    return inf if status is None or status.next_at is None else from_rfc3339(status.next_at)
+def due_at(status: RetentionStatus | None, now: float) -> float:
+    """Epoch seconds of the next run; infinity where none is due or one is under way. It is now where a clock
+    that was ahead has put it further off than any wait."""
+    due = inf if status is None or status.next_at is None else from_rfc3339(status.next_at)
+    return now if now + EVERY_SECONDS + _ROUNDED_SECONDS < due < inf else due
 
 
 def without_retention(before: RetentionStatus | None) -> RetentionStatus | None:
@@ -117,7 +122,7 @@ def without_retention(before: RetentionStatus | None) -> RetentionStatus | None:
 
 def _due(before: RetentionStatus, wanted: Wanted, now: float) -> bool:
     changed = before.failures > 0 and before.request != wanted.request
-    return before.next_at is None or changed or now >= from_rfc3339(before.next_at)
+    return before.next_at is None or changed or now >= due_at(before, now)
 
 
 def _begun(before: RetentionStatus, wanted: Wanted, number: int, now: float) -> RetentionStep:

@@ -87,6 +87,11 @@ class Sites:
         """The site of an address that is no recording's."""
         return self.finder()(url, "")
 
+    def met_named(self, name: str) -> Met:
+        """A site by the name that a worker or a status has for it."""
+        entry = chosen([name], {each.name for each in self.entries})
+        return Met(name, next((each for each in self.entries if each.name == entry), None))
+
     def finder(self) -> "Finder":
         """The site of an address and a recording's id, for whoever asks about thousands of them: it remembers
         them, and looks at the entries once."""

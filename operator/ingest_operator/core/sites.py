@@ -30,6 +30,29 @@ CATCH_UP_SECONDS: Final = 5.0
 _HOUR_SECONDS: Final = 3600.0
 
 
+def within_reach(sites: Sites, now: float) -> Sites:
+    """What is remembered, and no moment of it later than one that a start or an end could leave now: a clock
+    that was days ahead for one start would else keep a site shut for days.
+
+    It must be stored before it counts: the longest wait begins `now`, so one that is only read never ends.
+    """
+    states = {name: _reachable(state, sites.met_named(name), now) for name, state in sites.states.items()}
+    return sites if states == sites.states else replace(sites, states=states)
+
+
+def _reachable(state: SiteState, met: Met, now: float) -> SiteState:
+    pace, stopped = met.entry.pace if met.entry is not None else None, state.stopped
+    spread = _HOUR_SECONDS + CATCH_UP_SECONDS if pace is None else _spread(pace)
+    if stopped is not None:
+        stopped = replace(stopped, until=min(stopped.until, _up(now + LONGEST_WAIT_SECONDS)))
+    return replace(
+        state,
+        last=min(state.last, _up(now)),
+        due=min(state.due, _up(now + CATCH_UP_SECONDS + spread)),
+        stopped=stopped,
+    )
+
+
 def free_at(state: SiteState, pace: Pace | None) -> float:
     """The first moment at which the pace lets another run start."""
     if pace is None:
@@ -47,9 +70,14 @@ def _chance(state: SiteState) -> float:
 def _started(state: SiteState, pace: Pace | None, now: float) -> SiteState:
     if pace is None:
         return state
-    spread = (_HOUR_SECONDS + CATCH_UP_SECONDS) / pace.per_hour if pace.per_hour is not None else 0.0
+    spread = _spread(pace)
     due = max(state.due, now) + spread if spread else 0.0
     return replace(state, last=_up(now), due=_up(due))
+
+
+def _spread(pace: Pace) -> float:
+    """Seconds between two starts that are spread over the hour; 0 where that is not asked for."""
+    return (_HOUR_SECONDS + CATCH_UP_SECONDS) / pace.per_hour if pace.per_hour is not None else 0.0
 
 
 def _up(moment: float) -> float:

@@ -13,6 +13,7 @@ from ingest_contract.profile import IngestProfile
 from ingest_contract.profile_status import IngestProfileStatus
 from ingest_contract.sites import SiteProfile
 from ingest_operator.core.site_states import Sites, rendered, restored
+from ingest_operator.core.sites import within_reach
 from ingest_operator.local.folders import write_atomically
 
 
@@ -33,7 +34,11 @@ class FileSites:
         self._path.parent.mkdir(parents=True, exist_ok=True)
         with self._path.with_suffix(".lock").open("w") as gate:
             await asyncio.to_thread(fcntl.flock, gate, fcntl.LOCK_EX)
-            yield restored(self._entries, self._read())
+            stored = restored(self._entries, self._read())
+            known = within_reach(stored, self._clock())
+            if known != stored:
+                await self.write(known)
+            yield known
 
     async def write(self, sites: Sites) -> None:
         """Replace the file."""

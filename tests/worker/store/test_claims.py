@@ -11,7 +11,7 @@ from ingest_contract.failures import Reason
 from ingest_contract.stages import Stage
 from ingest_worker.errors import StageError
 from ingest_worker.store import artifacts
-from ingest_worker.store.claims import Claim, claim, heartbeat, hold, release, renew
+from ingest_worker.store.claims import LEASE_SECONDS, Claim, claim, heartbeat, hold, release, renew
 from ingest_worker.store.commit import commit, record_outcome
 from ingest_worker.store.connect import Connection, connect
 from ingest_worker.store.records import FinalEnd
@@ -64,6 +64,20 @@ def test_of_many_who_claim_at_once_one_gets_it(database: str) -> None:
 
 def test_an_expired_claim_is_taken_over_with_a_higher_token(connection: Connection) -> None:
     first, second = taken_over(connection)
+    assert second.token > first.token
+    assert (renew(connection, first), renew(connection, second)) == (False, True)
+
+
+def test_a_claim_that_a_clock_which_was_ahead_has_left_is_taken_over_as_if_it_had_expired(
+    connection: Connection,
+) -> None:
+    lasts = "update ingest.claim set lease_until = clock_timestamp() + make_interval(secs => %s)"
+    first = claim(connection, RECORDING, "batch/7")
+    connection.execute(lasts, [2 * LEASE_SECONDS - 60])
+    with pytest.raises(StageError, match="is claimed by batch/7"):
+        claim(connection, RECORDING, "other/1")
+    connection.execute(lasts, [3 * 86_400])
+    second = claim(connection, RECORDING, "other/1")
     assert second.token > first.token
     assert (renew(connection, first), renew(connection, second)) == (False, True)
 

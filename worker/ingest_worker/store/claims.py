@@ -35,6 +35,7 @@ on conflict (recording) do update
    set token = excluded.token, holder = excluded.holder, lease_until = excluded.lease_until,
        heartbeat_at = excluded.heartbeat_at
  where claim.lease_until < clock_timestamp() or claim.holder = excluded.holder
+    or claim.lease_until > clock_timestamp() + 2 * make_interval(secs => %(lease)s)
 returning token
 """
 
@@ -55,6 +56,7 @@ def claim(connection: Connection, recording: str, holder: str, lease_seconds: fl
 
     A claim of the same `holder` is taken over immediately: the name means one recording of one batch, whose
     earlier run is known to have ended. If it is alive after all, its token is old and it cannot write.
+    The same holds for a claim that ends in more than two leases: its server's clock was ahead.
 
     Raises `StageError(CLAIMED_ELSEWHERE)` with the seconds until the other lease expires.
     """

@@ -166,8 +166,9 @@ def _by_worker(facts: EndFacts, pod: Object) -> RunEnd:
         or deleted_unseen(pod)
         or (ended_by_another(pod) if code is None else None)
     )
-    kind = decided(facts.job)
-    at = worker_finished_at(pod) or (held_since(facts.job, kind) if kind else None)
+    kind, at = decided(facts.job), worker_finished_at(pod)
+    if at is None or at > facts.now:  # a clock that is ahead has no end to count a wait from: the Job has one
+        at = (held_since(facts.job, kind) if kind else None) or at
     return RunEnd(_ended(facts, code, terminated.get("message"), cause), at)
 
 

@@ -73,8 +73,8 @@ def run_of(job: Object, pod: Object | None, pods: PodProfile, now: float) -> Run
     end, place = end_of(EndFacts(job, pod, pods, now)), _place(job)
     created = created_at(job)
     made = now if created is None else created
-    started = None if pod is None else worker_started_at(pod)
-    started_at = min(now, max(made + CUT_SECONDS, started or 0.0))
+    started = (None if pod is None else worker_started_at(pod)) or 0.0
+    started_at = min(now, max(made + CUT_SECONDS, 0.0 if started > now else started))
     over_at = None if end is None else min(now, max(started_at, now if end.at is None else end.at))
     scheduled = None if pod is None else scheduled_at(pod)
     phase, held = phase_of(job), 0.0

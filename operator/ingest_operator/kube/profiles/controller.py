@@ -147,7 +147,7 @@ class ProfileController:
             LOG.warning("the status of profile %s/%s: %s", *key, error, extra={"action": "write-status"})
             return Requeue(AGAIN_SECONDS)
         retention = self._deps.statuses.read(key).retention
-        retains_at = due_at(retention)
+        retains_at = due_at(retention, now)
         if retains_at <= now and retention == retained:
             retains_at = inf  # it is due and cannot begin: the next look at the profile tells whether it can
         return Requeue(max(0.0, min(due, retains_at) - now))

@@ -12,7 +12,7 @@ from ingest_contract.sites import Pace, SiteProfile, SiteReport
 from ingest_operator.core.outcome import Ended
 from ingest_operator.core.outcome import Run as Seen
 from ingest_operator.core.site_states import Sites, SiteState, Stopped
-from ingest_operator.core.sites import Gate
+from ingest_operator.core.sites import CATCH_UP_SECONDS, Gate
 from ingest_operator.kube.api.client import Api
 from ingest_operator.kube.api.errors import ConflictError
 from ingest_operator.kube.api.resources import PROFILES
@@ -43,8 +43,8 @@ def profiles(api: Api, run: Run, namespace: str) -> Cache:
     return cache
 
 
-def sites_of(api: Api, profiles: Cache) -> ProfileSites:
-    return ProfileSites(ProfileStatuses(api, profiles), profiles.known[0], lambda: NOW, ENTRIES)
+def sites_of(api: Api, profiles: Cache, now: float = NOW) -> ProfileSites:
+    return ProfileSites(ProfileStatuses(api, profiles), profiles.known[0], lambda: now, ENTRIES)
 
 
 async def known(store: ProfileSites) -> Sites:
@@ -62,6 +62,21 @@ def test_what_a_batch_learns_of_a_site_the_others_and_the_next_operator_know(
     again = Cache()
     again.offer(run(api.get(PROFILES, *profiles.known[0])))
     assert run(known(sites_of(api, again))) == STOPPED
+
+
+def test_what_a_clock_that_was_ahead_has_left_is_stored_anew_and_holds_nobody_for_days(
+    api: Api, profiles: Cache, run: Run
+) -> None:
+    ahead = NOW + 3 * 86_400
+    gate = Gate(Sites(ENTRIES), "1" * 32, ahead)
+    assert gate.admit(ITEM, 1)
+    run(sites_of(api, profiles, ahead).write(gate.sites))
+    found = run(known(sites_of(api, profiles)))
+    assert not Gate(found, "1" * 32, NOW).admit(ITEM, 2)
+    longest = 3605 / 60 + CATCH_UP_SECONDS
+    again = run(known(sites_of(api, profiles, NOW + longest)))
+    assert again == found, "the wait has begun, and does not begin anew"
+    assert Gate(again, "1" * 32, NOW + longest).admit(ITEM, 2)
 
 
 def test_a_second_operator_cannot_write_over_what_it_has_not_seen(

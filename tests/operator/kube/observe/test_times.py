@@ -99,15 +99,21 @@ def test_a_nodes_clock_that_is_behind_begins_nothing_before_its_job() -> None:
     assert run.gpu_seconds == 0.0
 
 
-def test_a_nodes_clock_that_is_ahead_ends_nothing_in_the_future() -> None:
+@pytest.mark.parametrize("ahead", [3000, 3 * 86_400])
+def test_a_nodes_clock_that_is_ahead_is_not_believed_and_waits_count_from_the_end_of_the_job(
+    ahead: int,
+) -> None:
     pod = ended_pod(0, RECEIPT)
     pod["status"]["containerStatuses"][0]["state"]["terminated"] |= {
-        "startedAt": at(3000),
-        "finishedAt": at(3060),
+        "startedAt": at(ahead),
+        "finishedAt": at(ahead + 60),
     }
-    run = look(complete(), pod)
-    assert (run.started_at, run.ended_at) == (NOW + 200, NOW + 200)
-    assert run.waits == Waits(queued=SCHEDULED, pulling=200 - SCHEDULED)
+    for after in (200, 400):
+        run = look(complete(), pod, after)
+        assert (run.started_at, run.ended_at) == (NOW + CUT_SECONDS, NOW + OVER)
+        assert run.waits == Waits(queued=SCHEDULED, pulling=OVER - SCHEDULED)
+    undecided = look(a_job(), pod)
+    assert (undecided.started_at, undecided.ended_at) == (NOW + CUT_SECONDS, NOW + 200)
 
 
 def test_a_container_whose_times_nobody_knows_ends_with_its_job() -> None:
