@@ -257,8 +257,13 @@ class AnyOrderOfEvents(RuleBasedStateMachine):
     @invariant()
     def whatever_is_avoided_is_named_and_was_asked_for_by_an_end(self) -> None:
         status = self.operator.status
-        held = status.breaker.reason if status.breaker else None
-        avoided = {node.name for node in status.nodes if node.avoided and not is_undecided(node.reason, held)}
+        breakers = (status.breaker, status.fetch.breaker if status.fetch else None)
+        held = [each.reason for each in breakers if each is not None]
+        avoided = {
+            node.name
+            for node in status.nodes
+            if node.avoided and not any(is_undecided(node.reason, reason) for reason in held)
+        }
         told = [
             each.message
             for each in status.conditions
