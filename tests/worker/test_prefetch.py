@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ingest_contract.cache import Cached, cache_key
+from ingest_contract.cache import Cached, cache_key, is_mark, mark_name
 from ingest_contract.failures import FAILURES, Reason
 from ingest_contract.order import FetchOrder, Item
 from ingest_contract.profile import AllowedSources, FetchProfile
@@ -85,10 +85,20 @@ def media(tmp_path: Path) -> Iterator[tuple[Path, str]]:
 
 
 def left(run: FetchOrder) -> list[str]:
-    """Names in the cache."""
+    """Names of entries in the cache."""
+    return [name for name in everything(run) if not is_mark(name)]
+
+
+def everything(run: FetchOrder) -> list[str]:
     assert run.place.cache is not None
     cache = Path(run.place.cache)
     return sorted(path.name for path in cache.iterdir()) if cache.exists() else []
+
+
+def ingest_of(order: FetchOrder) -> CachedRecording:
+    """What the ingest of the same recording and batch has of the cache."""
+    mark = mark_name(KEY, order.batch, order.item.index)
+    return CachedRecording(cache_at(order.place), KEY, mark, order.fetch)
 
 
 def fetched(order: FetchOrder, folder: Path, **how: Any) -> Ended:
@@ -115,7 +125,7 @@ def test_a_recording_is_fetched_decoded_and_left_for_its_ingest(
     assert not Path(order.place.scratch).exists()
 
     inline = LimitedDecoder(order.fetch).decode(Media(path, "film", None), tmp_path / "inline", nobody)
-    again = CachedRecording(cache_at(order.place), KEY, order.fetch)
+    again = ingest_of(order)
     ahead = again.decode(again.fetch(order.item, tmp_path / "b", nobody), tmp_path / "b", nobody)
     assert ahead.path.read_bytes() == inline.path.read_bytes()
     assert (ahead.samples, ahead.sound) == (inline.samples, inline.sound)
@@ -254,6 +264,48 @@ def test_a_damaged_entry_is_fetched_again(run: Run, tmp_path: Path) -> None:
     assert run.go().found is False
     assert run.go().found is True
     assert run.studio.asked == ["fetch", "decode"] * 2
+
+
+def test_what_two_batches_want_is_fetched_once_and_stays_until_both_are_done(
+    run: Run, tmp_path: Path
+) -> None:
+    first = run.order
+    run.go()
+    run.order = second = first.model_copy(update={"batch": "default/other"})
+    assert run.go().found is True
+    ingest_of(first).discard()
+    ingest = ingest_of(second)
+    ingest.decode(ingest.fetch(second.item, tmp_path / "b", nobody), tmp_path / "b", nobody)
+    ingest.discard()
+    assert everything(first) == []
+    assert run.studio.asked == ["fetch", "decode"]
+
+
+def test_a_batch_that_is_done_while_another_one_fetches_takes_nothing_away(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = run.order
+    run.go()
+    run.order = first.model_copy(update={"batch": "default/other"})
+    found = run.cache.find
+
+    def after_the_other_is_done(*what: Any) -> Any:
+        ingest_of(first).discard()
+        return found(*what)
+
+    monkeypatch.setattr(run.cache, "find", after_the_other_is_done)  # the worst moment for it
+    assert run.go().found is True
+    assert len(left(first)) == 2
+
+
+def test_a_fetch_that_fails_wants_nothing_any_more(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def gone(*_: Any) -> Media:
+        raise StageError(Reason.PRIVATE, "private")
+
+    monkeypatch.setattr(run.studio, "fetch", gone)
+    with pytest.raises(StageError, match="private"):
+        run.go()
+    assert everything(run.order) == []
 
 
 def test_an_entry_of_another_namespace_is_not_found(run: Run) -> None:

@@ -67,7 +67,7 @@ def test_models_are_loaded_before_their_stage_where_memory_and_order_allow(
 
 def test_a_recording_from_the_cache_meets_no_source(tmp_path: Path) -> None:
     order = order_for(tmp_path / "talk.wav", place_in(tmp_path, tmp_path))
-    cached = CachedRecording(Cache(FolderStorage(tmp_path)), "a" * 40, order.fetch)
+    cached = CachedRecording(Cache(FolderStorage(tmp_path)), "a" * 40, "a", order.fetch)
     plan = ResidencyPlan(together=False, batches=Batches(8, 32), why="said so")
     tools = tools_for(order, NoModels(), IDENTITIES, plan, Surroundings(Studio(), lambda _: None, cached))  # type: ignore[arg-type]  # nothing is loaded here
     assert tools.fetcher is tools.decoder is cached

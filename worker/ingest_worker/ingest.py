@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from ingest_contract.cache import cache_key
+from ingest_contract.cache import cache_key, mark_name
 from ingest_contract.failures import Verdict
 from ingest_contract.order import IngestOrder
 from ingest_contract.stages import Stage
@@ -62,7 +62,8 @@ def cached_recording(order: IngestOrder) -> CachedRecording | None:
     from ingest_worker.cache.opening import cache_at
 
     key = cache_key(order.batch, order.item.id, order.settings.captions_of(order.item))
-    return CachedRecording(cache_at(order.place), key, order.fetch)
+    mark = mark_name(key, order.batch, order.item.index)
+    return CachedRecording(cache_at(order.place), key, mark, order.fetch)
 
 
 def is_final(error: StageError, order: IngestOrder) -> bool:

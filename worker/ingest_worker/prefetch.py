@@ -8,10 +8,11 @@ import hashlib
 import logging
 import shutil
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from ingest_contract.cache import Cached, cache_key
+from ingest_contract.cache import Cached, cache_key, mark_name
 from ingest_contract.order import FetchOrder
 from ingest_contract.stages import Stage
 from ingest_worker.audio.decode import LimitedDecoder
@@ -76,6 +77,7 @@ class Prefetching:
     ) -> None:
         self.key = cache_key(order.batch, order.item.id, order.captions)
         """The entry's name."""
+        self._mark = mark_name(self.key, order.batch, order.item.index)
         self.sound: Sound | None = None
         """The decoded sound, once there is any."""
         self.media_seconds = 0.0
@@ -84,8 +86,17 @@ class Prefetching:
         self._fetcher, self._decoder, self._observer = fetcher, decoder, observer
 
     def run(self) -> Cached:
-        """What is in the cache now. Raises as `prefetch`."""
+        """What is in the cache now, for as long as this batch wants it. Raises as `prefetch`."""
+        try:
+            return self._fetched()
+        except BaseException:
+            with suppress(StageError):  # the failure itself is told
+                self._cache.leave(self.key, self._mark)
+            raise
+
+    def _fetched(self) -> Cached:
         with self._observer.stage(Stage.FETCH) as (fetching, report):
+            self._cache.want(self._mark)  # before anybody looks: another batch may be done with it in between
             manifest = self._cache.find(self.key, self._item.id, _part(report, 0.0, 0.0))
             if manifest is not None:
                 fetching.resumed = True

@@ -9,7 +9,7 @@ from shutil import rmtree
 
 from pydantic import ValidationError
 
-from ingest_contract.cache import cache_key
+from ingest_contract.cache import cache_key, is_mark, mark_name
 from ingest_contract.order import FetchOrder, IngestOrder, Item
 from ingest_contract.place import Place
 from ingest_contract.progress import Progress
@@ -126,15 +126,19 @@ class LocalCluster:
             rmtree(self._site.folder.scratch(run.index), ignore_errors=True)
 
     def _clear_cache(self, run: Run) -> None:
-        """Remove what is left of a recording's fetched audio. A worker does that itself when it ends well;
-        one that is killed cannot."""
+        """Remove what is left of a recording's fetched audio, unless another batch wants it. A worker does
+        that itself when it ends well; one that is killed cannot."""
         order = read_json(self._site.folder.run(run.index, run.number).order)
         if order is None:
             return
         item = Item.from_object(order["item"])
         key = cache_key(order["batch"], item.id, self._orders.settings.captions_of(item))
-        for left in Path(self._site.cache).glob(f"{key}.*"):
-            left.unlink(missing_ok=True)
+        cache = Path(self._site.cache)
+        (cache / mark_name(key, order["batch"], item.index)).unlink(missing_ok=True)
+        left = list(cache.glob(f"{key}.*"))
+        if not any(is_mark(each.name) for each in left):
+            for each in left:
+                each.unlink(missing_ok=True)
 
     def _limits(self, order: FetchOrder | IngestOrder) -> Limits:
         seconds = order.item.duration_seconds

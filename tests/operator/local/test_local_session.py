@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from ingest_contract.batch import IngestBatch
+from ingest_contract.cache import mark_name
 from ingest_contract.conditions import ConditionStatus, ConditionType
 from ingest_contract.documents import InvalidDocumentError, parse
 from ingest_contract.fetch_ahead import FetchMode
@@ -132,6 +133,19 @@ def test_what_is_in_the_store_is_done_again_without_a_gpu_or_a_fetch_and_a_cut_s
 def test_nothing_of_a_final_recording_is_left_in_the_cache_however_its_runs_ended(tmp_path: Path) -> None:
     ran(a_request(tmp_path, "succeed", "mute", "vanish", "fail NoSpeech"))
     assert list((tmp_path / "cache").iterdir()) == []
+
+
+def test_what_another_batch_wants_stays_in_the_cache_when_a_recording_is_final(tmp_path: Path) -> None:
+    request = a_request(tmp_path, "hang")
+    ran(request, when="hang")
+    (entry,) = (tmp_path / "cache").iterdir()
+    marks = [mark_name(entry.stem, batch, 0) for batch in ("default/batch", "default/other")]
+    for mark in marks:
+        entry.with_name(mark).touch()
+    plan = tmp_path / "batches/default/batch/plan-0.json"
+    plan.write_text(plan.read_text().replace('"title": "hang"', '"title": "succeed"'))
+    assert states(ran(request)[0]) == {0: ("Succeeded", 3)}
+    assert {path.name for path in (tmp_path / "cache").iterdir()} == {entry.name, marks[1]}
 
 
 def test_what_a_stopped_session_fetched_is_in_the_cache_for_the_next_one(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from ingest_contract.cache import Cached
+from ingest_contract.cache import Cached, mark_name
 from ingest_contract.failures import Reason
 from ingest_contract.receipt import Receipt, decode, encode
 from ingest_contract.stages import STAGE_VERSION, Stage
@@ -209,6 +209,41 @@ def test_an_entry_is_removed_whole_and_no_other_with_it(place: Place, tmp_path: 
     cache.remove(KEY)
 
 
+def test_an_entry_goes_with_the_last_who_wants_it(place: Place, tmp_path: Path) -> None:
+    cache, other = Cache(place.storage), put(Cache(place.storage), audio(tmp_path, b"other"), OTHER)
+    one, two = (mark_name(KEY, batch, 7) for batch in ("team/one", "team/two"))
+    cache.want(one)
+    manifest = put(cache, audio(tmp_path))
+    cache.want(two)
+    for mark in (one, one):  # a run that is repeated says it again
+        cache.leave(KEY, mark)
+        assert cache.find(KEY, RECORDING, nobody) == manifest
+    cache.leave(KEY, two)
+    assert {name.partition(".")[0] for name in names(place.storage)} == {OTHER}
+    assert cache.find(OTHER, RECORDING, nobody) == other
+
+
+def test_an_entry_that_is_of_no_use_goes_and_who_wants_it_still_does(
+    storage: FolderStorage, tmp_path: Path
+) -> None:
+    cache, mark = Cache(storage), mark_name(KEY, "team/one", 7)
+    cache.want(mark)
+    put(cache, audio(tmp_path))
+    cache.remove(KEY)
+    assert names(storage) == [mark]
+
+
+def test_a_batch_that_is_gone_wants_nothing_after_a_week(storage: FolderStorage, tmp_path: Path) -> None:
+    cache = Cache(storage)
+    gone, late = (mark_name(KEY, batch, 7) for batch in ("team/gone", "team/late"))
+    for mark in (gone, late):
+        cache.want(mark)
+    put(cache, audio(tmp_path))
+    os.utime(tmp_path / "cache" / gone, (time.time() - LEFTOVER_SECONDS - 60,) * 2)
+    cache.leave(KEY, late)
+    assert names(storage) == []
+
+
 def test_what_a_killed_writer_left_goes_with_its_entry_and_what_is_being_written_stays(
     storage: FolderStorage, tmp_path: Path
 ) -> None:
@@ -229,13 +264,20 @@ def test_leftovers_go_by_age_but_not_the_one_in_use_nor_what_is_not_ours(
     for key in (KEY, OTHER, "c" * 40):
         put(cache, audio(tmp_path), key)
     draft = f".{OTHER}.json.{'d' * 32}.part"
-    for name in (draft, f"{'e' * 32}.try", "README", f"{OTHER}.txt", f"{'f' * 41}.json"):
+    for name in (
+        draft,
+        mark_name(OTHER, "team/one", 7),
+        f"{'e' * 32}.try",
+        "README",
+        f"{OTHER}.txt",
+        f"{'f' * 41}.json",
+    ):
         (root / name).write_bytes(b"x")
     old = time.time() - LEFTOVER_SECONDS - 60
     for path in root.iterdir():
         if not path.name.startswith("c" * 40):
             os.utime(path, (old, old))
-    assert cache.sweep(KEY) == 4
+    assert cache.sweep(KEY) == 5
     assert sorted({name.partition(".")[0] for name in names(storage)}) == sorted(
         ["README", KEY, OTHER, "c" * 40, "f" * 41]
     )

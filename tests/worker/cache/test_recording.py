@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ingest_contract.cache import cache_key
+from ingest_contract.cache import cache_key, mark_name
 from ingest_contract.failures import FAILURES, Reason, Verdict
 from ingest_contract.order import IngestOrder, Item
 from ingest_contract.profile import FetchProfile
@@ -25,6 +25,7 @@ from tests.support.worker import order_for, place_in
 
 ID = "url:0123456789abcdef"
 KEY = cache_key("default/test", ID)
+MARK = mark_name(KEY, "default/test", 0)
 ITEM = Item(index=0, id=ID, url="https://example.org/talk", title="as planned")
 SAMPLES = np.random.default_rng(0).integers(-9000, 9000, 20_001).astype("<i2")
 SOUND = Sound(2, 1, "2 is silent", 3, 0.5, 0.125)
@@ -62,7 +63,7 @@ def left(storage: FolderStorage) -> int:
 
 
 def cached(storage: FolderStorage, most_seconds: int = 3600) -> CachedRecording:
-    return CachedRecording(Cache(storage), KEY, FetchProfile(max_duration_seconds=most_seconds))
+    return CachedRecording(Cache(storage), KEY, MARK, FetchProfile(max_duration_seconds=most_seconds))
 
 
 def test_sound_title_and_length_are_those_that_the_fetch_found(

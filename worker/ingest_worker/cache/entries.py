@@ -3,8 +3,10 @@
     <key>.<first 16 digits of its sha256>.flac
     <key>.<first 16 digits of its sha256>.captions
     <key>.json
+    <key>.<16 digits for a recording of a batch>.wanted
 
-Captions are there only where they are wanted. The audio is written first, under a name that its content
+Captions are there only where they are wanted. An entry goes with the last mark of those who want it: several
+batches of a namespace may have the same recording. The audio is written first, under a name that its content
 determines, and the manifest last: who finds a manifest finds the audio that it was written for, whoever else
 writes the same entry meanwhile. What does not fit (another version, another recording, another size or
 digest) counts as absent.
@@ -20,6 +22,7 @@ from typing import Final
 
 from pydantic import ValidationError
 
+from ingest_contract.cache import is_mark
 from ingest_contract.failures import Reason
 from ingest_worker.cache.manifest import MAX_MANIFEST_BYTES, Manifest, decoder_version
 from ingest_worker.cache.storage import BLOCK_BYTES, Storage
@@ -35,7 +38,9 @@ _ABANDONED_SECONDS: Final = 60
 _MOST_SWEPT_FILES: Final = 1000
 """Files that one sweep removes at most."""
 
-_OURS: Final = re.compile(r"^\.?[0-9a-f]{40}\.(json|[0-9a-f]{16}\.(flac|captions))(\.[0-9a-f]{32}\.part)?$")
+_OURS: Final = re.compile(
+    r"^\.?[0-9a-f]{40}\.(json|[0-9a-f]{16}\.(flac|captions|wanted))(\.[0-9a-f]{32}\.part)?$"
+)
 """Names of entries, and of what was left in the middle of writing one. Other files are never touched."""
 
 _TRIES: Final = re.compile(r"^\.?[0-9a-f]{32}\.try(\.[0-9a-f]{32}\.part)?$")
@@ -157,12 +162,28 @@ class Cache:
                     self._storage.remove(each)
             raise
 
+    def want(self, mark: str) -> None:
+        """Say that somebody wants an entry, before looking for it: it stays until it is left. `mark` is a
+        `mark_name`."""
+        self._storage.write(mark, [b"x"])
+
+    def leave(self, key: str, mark: str) -> None:
+        """Say that somebody wants an entry no more. Who is the last removes it. A mark that is a week old is
+        of a batch that is gone."""
+        self._storage.remove(mark)
+        if not any(
+            is_mark(each.name) and each.age_seconds <= LEFTOVER_SECONDS
+            for each in self._storage.stored(f"{key}.")
+        ):
+            self.remove(key)
+
     def remove(self, key: str) -> None:
         """Remove an entry, whatever is there of it: its manifest first, so that nobody finds half of it. What
-        somebody is writing at this moment stays."""
+        somebody is writing at this moment stays, and so do the marks of those who want it."""
         self._storage.remove(f"{key}.json")
         for each in list(self._storage.stored(f"{key}.")):
-            if not each.name.startswith(".") or each.age_seconds > _ABANDONED_SECONDS:
+            fresh = each.age_seconds <= (LEFTOVER_SECONDS if is_mark(each.name) else _ABANDONED_SECONDS)
+            if not fresh or not (is_mark(each.name) or each.name.startswith(".")):
                 self._storage.remove(each.name)
 
     def sweep(self, keep: str, older_than_seconds: float = LEFTOVER_SECONDS) -> int:

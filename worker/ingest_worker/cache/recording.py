@@ -5,6 +5,7 @@ here, so that it is fetched again.
 """
 
 import logging
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -31,9 +32,10 @@ log = logging.getLogger(__name__)
 class CachedRecording(Fetcher, Decoder):
     """One recording of one cache."""
 
-    def __init__(self, cache: Cache, key: str, fetch: FetchProfile) -> None:
-        """`key` is the entry's; `fetch` says how long a recording may be."""
-        self._cache, self._key, self._fetch = cache, key, fetch
+    def __init__(self, cache: Cache, key: str, mark: str, fetch: FetchProfile) -> None:
+        """`key` is the entry's, `mark` says that this batch wants it; `fetch` says how long a recording may
+        be."""
+        self._cache, self._key, self._mark, self._fetch = cache, key, mark, fetch
         self._manifest: Manifest | None = None
 
     @override
@@ -53,7 +55,7 @@ class CachedRecording(Fetcher, Decoder):
         except StageError as error:
             target.unlink(missing_ok=True)
             if error.reason is Reason.NOT_IN_CACHE:
-                self.discard()
+                self._tidied(self._cache.remove, self._key)
             raise
         report(1.0)
         return Media(target, manifest.title, manifest.announced_seconds, captions, manifest.language)
@@ -101,7 +103,7 @@ class CachedRecording(Fetcher, Decoder):
             part.unlink(missing_ok=True)
             if error.reason is not Reason.UNDECODABLE:
                 raise
-            self.discard()
+            self._tidied(self._cache.remove, self._key)
             raise StageError(Reason.NOT_IN_CACHE, str(error)) from error
         finally:
             media.path.unlink(missing_ok=True)
@@ -110,9 +112,13 @@ class CachedRecording(Fetcher, Decoder):
         return Audio(target, manifest.samples, sound_of(manifest.sound))
 
     def discard(self) -> None:
-        """Remove the entry. One that stays costs room for some days, and is no failure of the run."""
+        """Leave the entry: it goes, unless another batch wants it."""
+        self._tidied(self._cache.leave, self._key, self._mark)
+
+    def _tidied(self, tidy: Callable[..., None], *what: str) -> None:
+        """An entry that stays costs room for some days, and is no failure of the run."""
         try:
-            self._cache.remove(self._key)
+            tidy(*what)
         except StageError as error:
             log.warning(
                 "the recording stays in the cache: %s",
