@@ -6,14 +6,14 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from ingest_worker.store.connect import Connection
-from ingest_worker.store.searching.terms import UNSPACED
+from ingest_worker.store.searching.terms import PUNCTUATION, UNSPACED
 from ingest_worker.store.searching.values import Hit, Piece
 from ingest_worker.store.searching.weights import Counted
 
 LONGEST_SNIPPET_CHARACTERS: Final = 320
 _OPEN, _CLOSE, _EDGE = "\x02", "\x03", "\x04"
-"""No text has these: what comes from outside loses its control characters. An edge stands between scripts, so
-that Postgres' parser sees a Latin word in a Japanese clause."""
+"""No text has these: what comes from outside loses its control characters. An edge stands between scripts
+and around punctuation, so that Postgres' parser sees a Latin word in a Japanese clause, and one in quotes."""
 _MARKED: Final = re.compile(f"{_OPEN}([^{_CLOSE}]*){_CLOSE}")
 _HEADLINES: Final = """
 select h.id, ts_headline(ingest.text_configuration(h.language), translate(h.text, %(signs)s, ''), h.query,
@@ -31,7 +31,7 @@ def marked(connection: Connection, hits: Sequence[Hit], counted: Sequence[Counte
         "options": f"HighlightAll=true, StartSel={_OPEN}, StopSel={_CLOSE}",
         "ids": [hit.segment for hit in hits],
         "languages": [hit.language for hit in hits],
-        "texts": [UNSPACED.sub(rf"{_EDGE}\g<0>{_EDGE}", hit.text) for hit in hits],
+        "texts": [_divided(hit.text) for hit in hits],
         "queries": [asked.get(hit.language, "") for hit in hits],
     }
     pairs = _unspaced(counted)
@@ -39,6 +39,10 @@ def marked(connection: Connection, hits: Sequence[Hit], counted: Sequence[Counte
         number: _with_unspaced(text.replace(_EDGE, ""), pairs)
         for number, text in connection.execute(_HEADLINES, given).fetchall()
     }
+
+
+def _divided(text: str) -> str:
+    return PUNCTUATION.sub(rf"{_EDGE}\g<0>{_EDGE}", UNSPACED.sub(rf"{_EDGE}\g<0>{_EDGE}", text))
 
 
 def snippet(text: str, longest: int = LONGEST_SNIPPET_CHARACTERS) -> tuple[Piece, ...]:

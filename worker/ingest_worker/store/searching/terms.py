@@ -27,13 +27,19 @@ _UNSPACED: Final = (
 )
 """As `ingest.unspaced()` in the store."""
 UNSPACED: Final = re.compile(f"[{_UNSPACED}]+")
+PUNCTUATION: Final = re.compile(
+    "[\u00a1-\u00a9\u00ab-\u00b1\u00b4\u00b6\u00b8\u00bb\u00bf\u00d7\u00f7\u02bc\u055a-\u055f\u0589\u058a\u05be\u05c0\u05c3"
+    "\u05c6\u060c\u061b\u061d-\u061f\u066a-\u066d\u06d4\u0964\u0965\u0970\u0df4\u104a-\u104f\u10fb\u1361-\u1368\u17d4-\u17da"
+    "\u1800-\u1805\u1807-\u180a\u2010-\u205e\u20a0-\u20cf\u2190-\u2bff\u2e00-\u2e7f\ufe0e\ufe0f\U0001f000-\U0001faff]+|\u00b7(?=\\s|$)"
+)
+"""What `ingest.folded()` in the store makes a space or an apostrophe: some databases take it for letters."""
 _PARTS: Final = re.compile(r'-?"[^"]*"?|[^\s"]+')
 _SIGNS: Final = re.compile(r"[™℠®©]|\((?:tm|r)\)", re.IGNORECASE)
 _HAN_OR_KANA: Final = re.compile("[々-〇ぁ-ヿ㐀-䶿一-鿿豈-\ufaff\U00020000-\U0003ffff]")
 _LONGEST_WORD_CHARACTERS: Final = {True: 4, False: 12}
 """Characters of a clause that is taken for one word: of Han and kana, and of other scripts, which write a
 syllable in several. Longer ones are sentences, which nobody says twice."""
-_EDGES: Final = ",;:!?()。、「」『』・，！？；：（）"
+_EDGES: Final = ",;:!?()¿¡…。、「」『』・，！？；：（）"
 
 
 class TermKind(StrEnum):
