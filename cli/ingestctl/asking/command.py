@@ -127,6 +127,9 @@ def search(  # noqa: PLR0913, PLR0917  the options of a command are its paramete
     first, last = _day(since, "--since"), _day(until, "--until")
     if first and last and last < first:
         raise typer.BadParameter("is before --since", param_hint="--until")
+    least, most = _seconds(shortest, "--shortest"), _seconds(longest, "--longest")
+    if least is not None and most is not None and most < least:
+        raise typer.BadParameter("is less than --shortest", param_hint="--longest")
     question = Question(
         text=query,
         limit=limit,
@@ -137,8 +140,8 @@ def search(  # noqa: PLR0913, PLR0917  the options of a command are its paramete
         language=_given(language),
         since=first,
         until=last,
-        shortest_seconds=_seconds(shortest, "--shortest"),
-        longest_seconds=_seconds(longest, "--longest"),
+        shortest_seconds=least,
+        longest_seconds=most,
         words_only=words,
         model_set=model_set,
         model=model,

@@ -15,7 +15,7 @@ from ingest_worker.store.reads import transcript
 from ingest_worker.store.schema import ensure_dimension
 from ingest_worker.store.search import By, Filters, Hit, Query, search, tuned
 from ingest_worker.store.searching.lookup import counted_in_store, passage_count
-from ingest_worker.store.searching.statement import parameters, statement
+from ingest_worker.store.searching.statement import candidates_of, parameters, statement
 from ingest_worker.store.searching.terms import terms_of
 from ingest_worker.store.searching.weights import chosen
 from tests.worker.store.makers import MODEL, a_recording, content, named, store, unit, unknown
@@ -255,7 +255,7 @@ def test_no_question_breaks_the_search(unspaced: Connection) -> None:
         "東" * 1000,
         "東 " * 500,
         '"' * 998 + "東京",
-        "-" * 999 + "京",
+        "東京 " + "-" * 990 + "謎",
         "東\\\\'京''\"':*",
         "東:*&!|<->京",
         "京\u200b都",
@@ -313,7 +313,7 @@ def _plan(connection: Connection, query: Query) -> str:
         lines = connection.execute(
             b"explain (analyze, costs off, timing off) "
             + statement(query, counted, chosen(counted, of)).as_bytes(),
-            parameters(query, counted, 1, of),
+            parameters(query, counted, 1, of, candidates_of(query.limit)[0]),
         )
         return "\n".join(line[0] for line in lines)
 

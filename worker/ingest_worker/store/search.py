@@ -17,16 +17,12 @@ from ingest_worker.errors import StageError
 from ingest_worker.store.connect import Connection, use_vectors
 from ingest_worker.store.errors import translated
 from ingest_worker.store.schema import unsound_pgvector
+from ingest_worker.store.searching.absent import absent
 from ingest_worker.store.searching.fusion import folded, fused
 from ingest_worker.store.searching.lookup import counted_in_store, passage_count
 from ingest_worker.store.searching.snippets import marked, snippet
-from ingest_worker.store.searching.statement import parameters, statement
-from ingest_worker.store.searching.terms import (
-    MOST_ASKED_WORDS,
-    MOST_FOUND_PASSAGES,
-    fault_of,
-    terms_of,
-)
+from ingest_worker.store.searching.statement import candidates_of, parameters, statement
+from ingest_worker.store.searching.terms import MOST_FOUND_PASSAGES, fault_of, terms_of, within_bounds
 from ingest_worker.store.searching.values import (
     Answer,
     By,
@@ -75,10 +71,11 @@ def search(connection: Connection, query: Query) -> Answer:
             said = "The question has only words that say nothing, such as `what` and `the`."
             raise StageError(Reason.ORDER_INVALID, said)
         choice = chosen(counted, of)
-        rows = _rows(connection, query, counted, choice, model, of)
-        hits = folded(fused([_hit(row, counted) for row in rows]), query.limit)
+        hits = _hits(connection, query, counted, choice, (model, of))
         texts = marked(connection, hits, counted)
         notes = (*_notes(connection, query, choice), *_pgvector(connection, query))
+        if not hits:
+            notes = (*notes, *absent(connection, query.filters))
     return Answer(
         tuple(_with_snippet(hit, texts) for hit in hits),
         _by(query, counted),
@@ -105,27 +102,34 @@ def tuned(connection: Connection) -> None:
 
 def _words(connection: Connection, query: Query, of: int) -> tuple[tuple[Counted, ...], tuple[str, ...]]:
     """The terms that are compared, and the words that are not."""
-    terms = terms_of(query.text)
-    found = counted_in_store(connection, terms[:MOST_ASKED_WORDS], of)
+    terms, beyond = within_bounds(terms_of(query.text))
+    found = counted_in_store(connection, terms, of)
     compared, common = rarest([each for each in found if each.queries])
     silent = [each.term.text for each in found if not each.queries]
     silent += [each.term.text for each in common]
-    silent += [each.text for each in terms[MOST_ASKED_WORDS:]]
+    silent += [each.text for each in beyond]
     return compared, tuple(silent)
 
 
-def _rows(
+def _hits(
     connection: Connection,
     query: Query,
     counted: tuple[Counted, ...],
     choice: Choice,
-    model: int | None,
-    of: int,
-) -> list[dict[str, Any]]:
+    stored: tuple[int | None, int],
+) -> tuple[Hit, ...]:
+    """The best of the candidates; of more candidates, if there are some and these fold into too few hits.
+    `stored` is the model's number and about how many passages there are."""
     tuned(connection)
-    with connection.cursor(row_factory=dict_row) as cursor:
-        asked = cursor.execute(statement(query, counted, choice), parameters(query, counted, model, of))
-        return asked.fetchall()
+    hits: tuple[Hit, ...] = ()
+    for candidates in candidates_of(query.limit):
+        given = parameters(query, counted, *stored, candidates)
+        with connection.cursor(row_factory=dict_row) as cursor:
+            rows = cursor.execute(statement(query, counted, choice), given).fetchall()
+        hits = folded(fused([_hit(row, counted) for row in rows]), query.limit)
+        if len(hits) == query.limit or len(rows) < candidates:
+            break
+    return hits
 
 
 def _hit(row: dict[str, Any], counted: tuple[Counted, ...]) -> Hit:

@@ -39,6 +39,8 @@ _CANDIDATES_FACTOR: Final = 4
 """Each half brings this many times the passages that are wanted, and at least `_FEWEST_CANDIDATES`: a passage
 late in one list may be early in the other."""
 _FEWEST_CANDIDATES: Final = 50
+_MORE_FACTOR: Final = 8
+"""Of candidates, where most of them say nearly the same."""
 
 _WORDS: Final = """
 with asked as materialized (
@@ -172,7 +174,16 @@ def statement(query: Query, counted: Sequence[Counted], choice: Choice) -> sql.C
     return sql.SQL(text).format(**filled)
 
 
-def parameters(query: Query, counted: Sequence[Counted], model: int | None, of: int) -> dict[str, Any]:
+def candidates_of(limit: int) -> tuple[int, int]:
+    """Passages that each half brings for so many hits; and how many where those say nearly the same, and fold
+    into fewer hits than are wanted: a notice that every episode repeats has hundreds."""
+    few = max(_FEWEST_CANDIDATES, _CANDIDATES_FACTOR * limit)
+    return few, max(few, min(_MORE_FACTOR * few, MOST_COMPARED_PASSAGES))
+
+
+def parameters(
+    query: Query, counted: Sequence[Counted], model: int | None, of: int, candidates: int
+) -> dict[str, Any]:
     """Of `statement`: the filters, and a row per language and term."""
     rows = [
         (language, place, asked, weight(each.passages, of), each.term.kind.value)
@@ -186,7 +197,7 @@ def parameters(query: Query, counted: Sequence[Counted], model: int | None, of: 
         **query.filters.asked(),
         "vector": None if query.vector is None else HalfVector(query.vector),
         "model": model,
-        "candidates": max(_FEWEST_CANDIDATES, _CANDIDATES_FACTOR * query.limit),
+        "candidates": candidates,
         "compared": MOST_COMPARED_PASSAGES,
         "sampled": MOST_SAMPLED_PASSAGES,
         "recordings": MOST_TITLED_RECORDINGS,

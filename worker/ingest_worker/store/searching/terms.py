@@ -6,7 +6,7 @@ and a long clause by its pairs of characters, as the store has them (docs/decisi
 
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
@@ -33,7 +33,11 @@ PUNCTUATION: Final = re.compile(
     "\u1800-\u1805\u1807-\u180a\u2010-\u205e\u20a0-\u20cf\u2190-\u2bff\u2e00-\u2e7f\ufe0e\ufe0f\U0001f000-\U0001faff]+|\u00b7(?=\\s|$)"
 )
 """What `ingest.folded()` in the store makes a space or an apostrophe: some databases take it for letters."""
-_PARTS: Final = re.compile(r'-?"[^"]*"?|[^\s"]+')
+_PARTS: Final = re.compile(r'-"[^"]*"?|"[^"]*"|[^\s"]+')
+"""A quote that nothing closes is none: behind it stand words, and not one long phrase that must occur.
+After a minus it holds to the end, because the opposite would be asked for otherwise."""
+_QUOTES: Final = str.maketrans(dict.fromkeys("“”„‟«»", '"'))
+"""As telephones and word processors write them."""
 _SIGNS: Final = re.compile(r"[™℠®©]|\((?:tm|r)\)", re.IGNORECASE)
 _HAN_OR_KANA: Final = re.compile("[々-〇ぁ-ヿ㐀-䶿一-鿿豈-\ufaff\U00020000-\U0003ffff]")
 _LONGEST_WORD_CHARACTERS: Final = {True: 4, False: 12}
@@ -70,20 +74,38 @@ class Term:
 def fault_of(question: str) -> str | None:
     """Why a question cannot be answered; None if it can.
 
-    Every text has a nearest passage: for a question without a letter or a digit it would be arbitrary.
+    Every text has a nearest passage: for a question without a letter or a digit it would be arbitrary, and
+    for one of minuses alone it would be what they are about.
     """
-    if not any(unicodedata.category(character)[0] in "LN" for character in question):
-        return "has no word to search for"
     if len(question) > LONGEST_QUESTION_CHARACTERS:
         return f"has {len(question):,} characters; at most {LONGEST_QUESTION_CHARACTERS:,} can be asked"
+    if not _says_something(question):
+        return "has no word to search for"
+    strict = [each for each in terms_of(question) if each.kind is not TermKind.WORD]
+    if len(strict) > MOST_ASKED_WORDS:
+        return f"has {len(strict)} phrases and minuses; at most {MOST_ASKED_WORDS} can be asked"
+    if strict and all(each.kind is TermKind.EXCLUDED for each in terms_of(question)):
+        return "says only what must not occur: say what to look for, too"
     return None
 
 
 def terms_of(question: str) -> tuple[Term, ...]:
     """The terms of a question, each once, in their order."""
     # As `ingest.folded` does in the store: a sign of ownership is a space before NFKC makes letters of it.
-    folded = unicodedata.normalize("NFKC", _SIGNS.sub(" ", question.replace("\x00", " ")))
+    folded = unicodedata.normalize("NFKC", _SIGNS.sub(" ", question.replace("\x00", " "))).translate(_QUOTES)
     return tuple(dict.fromkeys(term for part in _PARTS.findall(folded) for term in _terms(part)))
+
+
+def within_bounds(terms: Sequence[Term]) -> tuple[tuple[Term, ...], tuple[Term, ...]]:
+    """The terms that are looked up, in their order, and the words beyond `MOST_ASKED_WORDS`: never a phrase
+    or a minus, which hold for the whole answer."""
+    room = MOST_ASKED_WORDS - sum(each.kind is not TermKind.WORD for each in terms)
+    words = [each for each in terms if each.kind is TermKind.WORD]
+    beyond = frozenset(words[max(0, room) :])
+    return (
+        tuple(each for each in terms if each not in beyond),
+        tuple(each for each in terms if each in beyond),
+    )
 
 
 def _terms(part: str) -> Iterator[Term]:

@@ -39,6 +39,17 @@ class Filters:
             for name, value in asdict(self).items()
         }
 
+    @property
+    def fault(self) -> str | None:
+        """Why nothing can ever fit, as the end of a sentence; None if something can."""
+        first, end = self.published_from, self.published_before
+        if first is not None and end is not None and end <= first:
+            return "the last day is before the first"
+        shortest, longest = self.shortest_seconds, self.longest_seconds
+        if shortest is not None and longest is not None and longest < shortest:
+            return "the longest is shorter than the shortest"
+        return None
+
 
 @dataclass(frozen=True, slots=True)
 class Query:

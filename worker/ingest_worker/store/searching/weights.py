@@ -94,9 +94,10 @@ def _together(words: Sequence[Counted], of: int) -> tuple[Counted, ...]:
 
 def rarest(counted: Sequence[Counted]) -> tuple[tuple[Counted, ...], tuple[Counted, ...]]:
     """The terms that are compared, in their order, and those beyond `MOST_COMPARED_WORDS`. What is excluded
-    and what must occur always counts."""
+    and what must occur always counts; what no passage has takes the place of no word that finds one."""
     words = sorted(
-        (each for each in counted if each.term.kind is TermKind.WORD), key=lambda each: each.passages
+        (each for each in counted if each.term.kind is TermKind.WORD),
+        key=lambda each: (each.passages == 0, each.passages),
     )
     left_out = {each.term for each in words[MOST_COMPARED_WORDS:]}
     return (
