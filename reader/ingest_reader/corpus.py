@@ -85,6 +85,18 @@ class Voice:
     """None where it can be compared with no named one."""
 
 
+@dataclass(frozen=True, slots=True)
+class Appearances:
+    """One speaker in the corpus."""
+
+    sums: SpeakerSums
+    """Over all recordings."""
+    rows: tuple[HeardIn, ...]
+    """Where they speak longest, at most `MAX_APPEARANCE_RECORDINGS`."""
+    more: bool
+    """Whether there are others."""
+
+
 class Corpus:
     """Everything that can be asked. Every method may raise `StageError`."""
 
@@ -100,6 +112,7 @@ class Corpus:
         """The passages that answer best, best first, and how they were found. Raises `QuestionError`."""
         if fault := fault_of(question.text):
             raise QuestionError(f"The question {fault}.")
+        _require_possible(question.filters)
         embedded = None if question.words_only else self._embed(question.text)
         if embedded is None and not question.words_only:
             return Answer((), By.BOTH, (), (), ())
@@ -110,7 +123,8 @@ class Corpus:
         return replace(found, notes=(*(embedded.notes if embedded else ()), *found.notes))
 
     def recordings(self, asked: RecordingsAsked) -> tuple[tuple[ListedRecording, ...], str | None]:
-        """A page of recordings and the next one's cursor. Raises `CursorError`."""
+        """A page of recordings and the next one's cursor. Raises `CursorError` and `QuestionError`."""
+        _require_possible(asked.filters)
         with self._pool.connection() as connection:
             return listed(connection, asked)
 
@@ -134,10 +148,12 @@ class Corpus:
         why = f"it ended as {known.reason}" if known.reason else "nothing has been stored of it yet"
         raise UnknownError(f"{recording!r} has no transcript: {why}.")
 
-    def passage(self, recording: str, at: float, *, around_seconds: float = AROUND_SECONDS) -> Surrounded:
-        """What is said at a moment, with its surroundings. Raises `UnknownError`."""
+    def passage(
+        self, recording: str, at: float, *, around_seconds: float = AROUND_SECONDS, seq: int = 0
+    ) -> Surrounded:
+        """What is said at a moment, with its surroundings (`surrounded`). Raises `UnknownError`."""
         with self._pool.connection() as connection:
-            found = surrounded(connection, recording, at, around_seconds=around_seconds)
+            found = surrounded(connection, recording, at, around_seconds=around_seconds, seq=seq)
         if found is None:
             raise UnknownError(f"There is no transcript of {recording!r} in this store.")
         return found
@@ -147,13 +163,15 @@ class Corpus:
         with self._pool.connection() as connection:
             return heard_speakers(connection, asked)
 
-    def speaker(self, label: str) -> tuple[HeardIn, ...]:
-        """Where one speaker speaks. Raises `UnknownError`."""
+    def speaker(self, label: str) -> Appearances:
+        """How long and where one speaker speaks. Raises `UnknownError`."""
         with self._pool.connection() as connection:
-            found = heard_in(connection, label, MAX_APPEARANCE_RECORDINGS)
-        if not found:
+            sums, _ = heard_speakers(connection, SpeakersAsked(1, label=label))
+            rows = heard_in(connection, label, MAX_APPEARANCE_RECORDINGS + 1)
+        if not sums or not rows:  # not there, or forgotten in between
             raise UnknownError(f"Nobody is called {label!r} in this store.")
-        return found
+        kept = rows[:MAX_APPEARANCE_RECORDINGS]
+        return Appearances(sums[0], kept, more=len(rows) > len(kept))
 
     def voices(self, limit: int, cursor: str | None = None) -> tuple[tuple[Voice, ...], str | None]:
         """A page of voices without a name, at most `MOST_COMPARED_VOICES`, and the next one's cursor. Raises
@@ -186,6 +204,12 @@ class Corpus:
         """Recordings without a transcript, by reason: of all batches, or of one."""
         with self._pool.connection() as connection:
             return left_out(connection, batch)
+
+
+def _require_possible(filters: Filters) -> None:
+    """Raises `QuestionError` for filters that exclude each other: no hit would read as "there is nothing"."""
+    if fault := filters.fault:
+        raise QuestionError(f"Nothing can fit these filters: {fault}.")
 
 
 def link_of(url: str, seconds: float) -> str:

@@ -1,5 +1,7 @@
 """What programs get: JSON with citations, pages of lists, and problems that say what is wrong."""
 
+import base64
+import json
 from typing import Any
 from urllib.parse import quote
 
@@ -180,12 +182,40 @@ def test_a_parameter_that_is_given_twice_is_refused(client: TestClient, path: st
         assert f"{repeated}: given 2 times, and taken once" in answer.text
 
 
+def written(*values: object) -> str:
+    return base64.urlsafe_b64encode(json.dumps(values).encode()).decode().rstrip("=")
+
+
 @pytest.mark.parametrize(
-    "cursor", ["x", "!!!", "W10", "WyJhIiwxXQ", "bnVsbA", "W1siYSJdLCJiIl0", "WyJub3doZW4iLCJhIl0", "é"]
+    "cursor",
+    [
+        *("x", "!!!", "W10", "WyJhIiwxXQ", "bnVsbA", "W1siYSJdLCJiIl0", "WyJub3doZW4iLCJhIl0", "é"),
+        written("2025-01-01T00:00:00+00:00", "\ud800"),
+        written("2025-01-01T00:00:00+00:00", "\0"),
+        written(1.5, "\udfff"),
+        written(10**400, "ann"),
+        written(float("nan"), "ann"),
+    ],
 )
 @pytest.mark.parametrize("path", ["/recordings", "/speakers", "/batches", "/runs"])
 def test_a_cursor_that_no_list_gave_is_refused(client: TestClient, path: str, cursor: str) -> None:
     problem(client.get(f"/api/v1{path}", params={"cursor": cursor}), 400, "bad-cursor")
+
+
+@pytest.mark.parametrize("path", ["search?q=bees&", "recordings?"])
+@pytest.mark.parametrize(
+    ("filters", "told"),
+    [
+        ("since=2025-06-02&until=2025-06-01", "the last day is before the first"),
+        ("shortest=60&longest=59.5", "the longest is shorter than the shortest"),
+    ],
+)
+def test_filters_that_exclude_each_other_are_refused(
+    client: TestClient, path: str, filters: str, told: str
+) -> None:
+    refused = problem(client.get(f"/api/v1/{path}{filters}"), 400, "bad-question")
+    assert refused["detail"] == f"Nothing can fit these filters: {told}."
+    assert client.get(f"/api/v1/{path}since=2025-06-01&until=2025-06-01").status_code == 200
 
 
 def test_a_question_of_ten_thousand_words_is_refused_in_one_sentence(client: TestClient) -> None:

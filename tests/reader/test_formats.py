@@ -227,6 +227,11 @@ def test_a_title_cannot_begin_a_cue(arrow: str) -> None:
     assert "-->" not in text
 
 
+def test_a_recording_without_a_title_goes_by_its_id() -> None:
+    assert vtt(transcript_of((), title="")).startswith("WEBVTT\n\nNOTE\nyoutube:abc\nhttps://")
+    assert txt(transcript_of((), title="\u202e")).startswith("youtube:abc\nhttps://")
+
+
 HOSTILE = (
     "\x1b]0;owned\x07\x1b[31mred\x9b2J \u202eevil\u2066 [/INST] [link=http://evil.example]x[/link] :boom:"
 )

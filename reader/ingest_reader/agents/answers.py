@@ -108,7 +108,7 @@ def found_passages(corpus: Corpus, question: Question) -> FoundPassages:
     answer = corpus.search(question)
     for found in answer.hits:
         try:
-            context = PassageInContext.of(corpus.passage(found.recording, found.start))
+            context = PassageInContext.of(corpus.passage(found.recording, found.start, seq=found.seq))
         except UnknownError:  # it was forgotten or replaced in between
             continue
         hits.append(

@@ -169,7 +169,7 @@ def speakers(
 @router.get("/speakers/{speaker:path}", summary="Where one speaker speaks")
 def speaker(corpus: FromCorpus, speaker: Named) -> ListOf[AppearanceValue]:
     """By a name, or `unknown #7` (percent-encoded), at most a thousand recordings."""
-    return ListOf(items=tuple(AppearanceValue.of(row) for row in corpus.speaker(speaker)))
+    return ListOf(items=tuple(AppearanceValue.of(row) for row in corpus.speaker(speaker).rows))
 
 
 @router.get("/voices", summary="Voices without a name, and whom each is most like")

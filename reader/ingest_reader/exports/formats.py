@@ -44,7 +44,7 @@ def vtt(transcript: StoredTranscript) -> str:
     """WebVTT (W3C) with a voice span per cue."""
     names = names_of(transcript)
     head = (
-        f"WEBVTT\n\nNOTE\n{_harmless(plain(transcript.recording.title))}\n"
+        f"WEBVTT\n\nNOTE\n{_harmless(title_of(transcript))}\n"
         f"{_harmless(address_of(transcript))}\n{_not_heard(transcript)}"
     )
     return head + "".join(
@@ -94,7 +94,7 @@ def _times(cue: Cue, mark: str) -> str:
 def txt(transcript: StoredTranscript) -> str:
     """Text for reading: a paragraph per passage, with its time and its speaker."""
     names = names_of(transcript)
-    head = f"{plain(transcript.recording.title)}\n{address_of(transcript)}\n{_not_heard(transcript)}"
+    head = f"{title_of(transcript)}\n{address_of(transcript)}\n{_not_heard(transcript)}"
     spoken = (
         f"\n[{clock(each.start)}] {names.get(each.speaker, NOBODY)}: {plain(each.text)}\n"
         for each in transcript.segments
@@ -127,6 +127,11 @@ def rttm(transcript: StoredTranscript) -> str:
 
 def _one_field(text: str) -> str:
     return "_".join(plain(text).split())
+
+
+def title_of(transcript: StoredTranscript) -> str:
+    """The recording's title, for people; its id where it has none: an empty line ends a comment of VTT."""
+    return plain(transcript.recording.title) or plain(transcript.recording.id)
 
 
 def address_of(transcript: StoredTranscript) -> str:

@@ -150,12 +150,7 @@ def speakers(request: Request, corpus: FromCorpus, cursor: Cursor = None, name: 
 @router.get("/speakers/{speaker:path}")
 def speaker(request: Request, corpus: FromCorpus, speaker: Named) -> HTMLResponse:
     """One speaker."""
-    rows = corpus.speaker(speaker)
-    return page(
-        request,
-        "speaker.html",
-        {"rows": rows, "speaker": speaker, "seconds": sum(row.seconds for row in rows)},
-    )
+    return page(request, "speaker.html", {"found": corpus.speaker(speaker)})
 
 
 @router.get("/voices")

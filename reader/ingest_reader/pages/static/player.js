@@ -196,8 +196,9 @@
   transcript.addEventListener("keydown", (event) => {
     const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
     if (!step || event.ctrlKey || event.metaKey || event.altKey) return;
-    const own = event.target.closest(".passage")?.querySelector(".w");
-    const from = marked >= 0 && words[marked].closest(".passage") === event.target.closest(".passage") ? marked + step : words.indexOf(own);
+    const passage = event.target.closest(".passage"), own = words.indexOf(passage?.querySelector(".w"));
+    if (own < 0) return; // on a link between parts, or on a passage without words
+    const from = marked >= 0 && words[marked].closest(".passage") === passage ? marked + step : own;
     const next = Math.min(Math.max(from, 0), words.length - 1);
     event.preventDefault();
     mark(times[next]);

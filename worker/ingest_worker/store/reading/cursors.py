@@ -3,8 +3,13 @@
 import base64
 import binascii
 import json
+import math
+import re
+from typing import Final
 
-MAX_CURSOR_CHARACTERS = 1_000
+MAX_CURSOR_CHARACTERS: Final = 1_000
+
+_UNSTORABLE: Final = re.compile("[\x00\ud800-\udfff]")
 
 
 class CursorError(ValueError):
@@ -27,9 +32,16 @@ def read(cursor: str, *kinds: type) -> tuple[object, ...]:
     except (binascii.Error, ValueError, RecursionError) as error:
         raise CursorError("the cursor is not one that a list has given") from error
     fits = isinstance(found, list) and len(found) == len(kinds)
-    if not fits or not all(
-        value is None or (type(value) in {kind, int} if kind is float else type(value) is kind)
-        for value, kind in zip(found, kinds, strict=True)
-    ):
+    if not fits or not all(_fits(value, kind) for value, kind in zip(found, kinds, strict=True)):
         raise CursorError("the cursor is of another list")
     return tuple(found)
+
+
+def _fits(value: object, kind: type) -> bool:
+    """Whether a list could have given it: JSON has numbers that no float holds, and text that Postgres
+    refuses (NUL, half a surrogate pair)."""
+    if value is None:
+        return True
+    if kind is float:
+        return type(value) in {float, int} and abs(float(str(value))) < math.inf
+    return type(value) is kind and not (isinstance(value, str) and _UNSTORABLE.search(value))

@@ -63,17 +63,19 @@ _SPEAKERS: Final = """
 with spoken as (
   select s.label, s.name, s.run, s.speaker, s.seconds, r.id, r.title, r.url
     from ingest.shown_speaker s join ingest.shown_recording r on r.current_run = s.run
-   where %(batch)s::text is null
+   where (%(label)s::text is null or s.label = %(label)s)
+     and (%(batch)s::text is null
       or exists (select from ingest.shown_run b where b.id = s.run and b.batch = %(batch)s
-                    and (%(trace_id)s::text is null or b.trace_id = %(trace_id)s))
+                    and (%(trace_id)s::text is null or b.trace_id = %(trace_id)s)))
 ), sums as (
   select label, bool_or(name is not null) as named, sum(seconds) as seconds, count(distinct id) as recordings
     from spoken group by label
 ), page as (
   select * from sums
    where (%(named)s::boolean is null or named = %(named)s)
-     and (%(part)s::text is null or strpos(lower(label), lower(%(part)s)) > 0)
-     and (%(after)s::float8 is null or seconds < %(after)s or (seconds = %(after)s and label > %(label)s))
+     and (%(part)s::text is null
+          or strpos(lower(normalize(label, nfkc)), lower(normalize(%(part)s, nfkc))) > 0)
+     and (%(after)s::float8 is null or seconds < %(after)s or (seconds = %(after)s and label > %(last)s))
    order by seconds desc, label limit %(limit)s
 )
 select v.label as speaker, v.named, v.seconds, v.recordings, b.id as recording, b.title, b.url,
@@ -104,6 +106,8 @@ class SpeakersAsked:
     named: bool | None = None
     part: str | None = None
     """A part of the name, in any case."""
+    label: str | None = None
+    """This one alone."""
     batch: str | None = None
     """Only in what this batch ingested, `NAMESPACE/NAME`."""
     trace_id: str | None = None
@@ -114,14 +118,15 @@ def heard_speakers(
     connection: Connection, asked: SpeakersAsked
 ) -> tuple[tuple[SpeakerSums, ...], str | None]:
     """Speakers, who speaks most first, and the next page's cursor. Raises `CursorError`."""
-    after, label = _place(asked.cursor)
+    after, last = _place(asked.cursor)
     values = {
         "named": asked.named,
         "part": asked.part,
+        "label": asked.label,
         "batch": asked.batch,
         "trace_id": asked.trace_id,
         "after": after,
-        "label": label,
+        "last": last,
         "limit": asked.limit + 1,
     }
     with translated("listing speakers"), connection.cursor(row_factory=class_row(SpeakerSums)) as cursor:
@@ -147,6 +152,6 @@ def _place(cursor: str | None) -> tuple[float | None, str]:
     if cursor is None:
         return None, ""
     after, label = read(cursor, float, str)
-    if not isinstance(after, float | int) or not isinstance(label, str) or "\0" in label:
+    if not isinstance(after, float | int) or not isinstance(label, str):
         raise CursorError("the cursor is of another list")
     return float(after), label

@@ -124,7 +124,7 @@ def one_recording(connection: Connection, recording: str) -> ListedRecording | N
 
 def _place(cursor: str) -> tuple[datetime | None, str]:
     date, last = read(cursor, str, str)
-    if not isinstance(last, str) or "\0" in last:
+    if not isinstance(last, str):
         raise CursorError("the cursor is of another list")
     try:
         return (None if date is None else datetime.fromisoformat(str(date))), last

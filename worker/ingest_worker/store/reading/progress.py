@@ -26,7 +26,7 @@ class BatchSums:
     media_seconds: float
     seconds: float
     rtf: float | None
-    """Seconds of work for a second of media, over all runs."""
+    """Seconds of work for a second of media, over the runs that heard it, not those from the store."""
     first_started_at: datetime
     """As far as the store knows: for what was left out, when that was found."""
     last_finished_at: datetime
@@ -66,17 +66,18 @@ class LeftOutCount:
 
 _BATCHES: Final = """
 with ended as (
-  select batch, recording, id as run, media_seconds, seconds, started_at, finished_at from ingest.shown_run
+  select batch, recording, id as run, media_seconds, seconds, started_at, finished_at, not from_store as heard
+    from ingest.shown_run
    where %(batch)s::text is null or batch = %(batch)s
   union all
-  select o.batch, o.recording, null, 0, 0, o.recorded_at, o.recorded_at
+  select o.batch, o.recording, null, 0, 0, o.recorded_at, o.recorded_at, false
     from ingest.shown_outcome o join ingest.shown_recording v on v.id = o.recording and v.current_run is null
    where o.batch is not null and (%(batch)s::text is null or o.batch = %(batch)s)
 )
 select batch, count(run) as runs, count(distinct recording) filter (where run is not null) as recordings,
        count(*) filter (where run is null) as left_out,
        sum(media_seconds) as media_seconds, sum(seconds) as seconds,
-       sum(seconds) / nullif(sum(media_seconds), 0) as rtf,
+       sum(seconds) filter (where heard) / nullif(sum(media_seconds) filter (where heard), 0) as rtf,
        min(started_at) as first_started_at, max(finished_at) as last_finished_at
   from ended
  group by batch
@@ -170,7 +171,7 @@ def _place(cursor: str | None) -> tuple[datetime | None, str]:
     if cursor is None:
         return None, ""
     after, name = read(cursor, str, str)
-    if not isinstance(after, str) or not isinstance(name, str) or "\0" in name:
+    if not isinstance(after, str) or not isinstance(name, str):
         raise CursorError("the cursor is of another list")
     try:
         return datetime.fromisoformat(after), name

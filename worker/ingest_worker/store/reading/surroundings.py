@@ -52,7 +52,7 @@ _RECORDING: Final = (
 )
 _CENTRE: Final = (
     "select seq, start_seconds, end_seconds from ingest.shown_segment where run = %s "
-    "order by start_seconds > %s, abs(start_seconds - %s), seq limit 1"
+    "order by start_seconds > %s, abs(start_seconds - %s), abs(seq - %s), seq limit 1"
 )
 _AROUND: Final = """
 select s.start_seconds as start, s.end_seconds as end, p.label as speaker, s.text
@@ -63,21 +63,27 @@ select s.start_seconds as start, s.end_seconds as end, p.label as speaker, s.tex
 
 
 def surrounded(
-    connection: Connection, recording: str, at: float, *, around_seconds: float = AROUND_SECONDS
+    connection: Connection,
+    recording: str,
+    at: float,
+    *,
+    around_seconds: float = AROUND_SECONDS,
+    seq: int = 0,
 ) -> Surrounded | None:
     """The passage that is said at `at` seconds, or began last before it, with its surroundings; None if the
-    recording has no transcript or nobody says anything in it."""
+    recording has no transcript or nobody says anything in it. Of several that begin at once it is the one
+    next to place `seq` of the run."""
     with translated("reading a passage"), connection.transaction():
         connection.execute("set transaction isolation level repeatable read, read only")
         found = connection.execute(_RECORDING, [recording]).fetchone()
         if found is None:
             return None
         *about, run = found
-        place = connection.execute(_CENTRE, [run, at + _ROUNDED_SECONDS, at]).fetchone()
+        place = connection.execute(_CENTRE, [run, at + _ROUNDED_SECONDS, at, seq]).fetchone()
         if place is None:
             return None
-        seq, start, end = place
-        values = {"run": run, "seq": seq, "from": start - around_seconds, "to": end + around_seconds}
+        centre, start, end = place
+        values = {"run": run, "seq": centre, "from": start - around_seconds, "to": end + around_seconds}
         with connection.cursor(row_factory=class_row(Said)) as cursor:
             before, (passage,), after = (
                 tuple(cursor.execute(_AROUND.format(sign).encode(), values)) for sign in ("<", "=", ">")
