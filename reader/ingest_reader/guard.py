@@ -41,8 +41,9 @@ class Access:
     token: str | None = field(default=None, repr=False)
     """None: whoever reaches it."""
     hosts: frozenset[str] | None = None
-    """Names that a request may call this host by; None for any. On loopback without a token it is `LOOPBACK`:
-    otherwise a page somewhere could point a name of its own here, and read the corpus (DNS rebinding)."""
+    """Names that a request, and the page that makes it, may call this host by; None for any. On loopback
+    without a token it is `LOOPBACK`: otherwise a page somewhere could point a name of its own here, and read
+    the corpus (DNS rebinding)."""
 
 
 class Guard:
@@ -98,6 +99,9 @@ class Guard:
             return HTTPException(414, said)
         if self._access.hosts is not None and _name(headers.get("host", "")) not in self._access.hosts:
             return HTTPException(421, "This reader listens to its own machine only, by the name localhost.")
+        origin = headers.get("origin")
+        if self._access.hosts is not None and origin and not self._is_own(origin):
+            return HTTPException(403, "This reader answers no page of another site.")
         if self._access.token is None or path in OPEN_PATHS:
             return None
         if hmac.compare_digest(
@@ -107,6 +111,12 @@ class Guard:
         said = "A token is needed: `Authorization: Bearer TOKEN`, or as the password that a browser asks for."
         asked = 'Basic realm="video-ingest reader", charset="UTF-8", Bearer'
         return HTTPException(401, said, headers={"www-authenticate": asked})
+
+    def _is_own(self, origin: str) -> bool:
+        """Whether a page of this machine asks. One from elsewhere could read no answer, but have questions
+        answered and measure how long that takes; and MCP wants it refused (its transports, "Security")."""
+        _, _, place = origin.partition("://")
+        return _name(place) in (self._access.hosts or ())
 
 
 def _shown(authorization: str) -> str:

@@ -50,7 +50,8 @@ def access_of(door: Door) -> Access:
     except TokenError as error:
         raise ListeningError(str(error)) from error
     if is_loopback(door.host):
-        return Access(token, None if token or door.behind_ingress else LOOPBACK)
+        own = LOOPBACK | {door.host.lower().strip("[]")}  # all of 127.0.0.0/8 is loopback
+        return Access(token, None if token or door.behind_ingress else own)
     if token is None and not door.behind_ingress:
         raise ListeningError(
             f"{door.host} is reachable from other machines, and whoever reaches it would read everything. "

@@ -16,7 +16,7 @@ from starlette.testclient import TestClient
 from ingest_reader.agents.server import agents_server
 from ingest_reader.corpus import Corpus
 from ingest_worker.store.reading.pool import ReadingPool
-from tests.reader.conftest import EPISODE, MARKUP, TALK, embed
+from tests.reader.conftest import EPISODE, MARKUP, TALK, embed, served
 from tests.reader.listening import listening
 
 pytestmark = pytest.mark.postgres
@@ -97,6 +97,13 @@ def test_an_agent_does_the_same_over_http(corpus_database: str) -> None:
 
     with listening(corpus_database) as address:
         anyio.run(session, address)
+
+
+def test_no_stream_is_opened_on_which_nothing_can_come(corpus_database: str) -> None:
+    with served(corpus_database) as client:
+        for method in ("GET", "DELETE", "PUT"):
+            answer = client.request(method, "/mcp", headers={"accept": "text/event-stream"})
+            assert (answer.status_code, answer.headers["allow"]) == (405, "POST")
 
 
 @pytest.mark.slow

@@ -17,6 +17,8 @@ TOKEN = "0123456789abcdef0123"
 
 def test_loopback_needs_nothing_and_answers_to_its_own_names_only() -> None:
     assert access_of(Door("127.0.0.1", 8300)) == Access(None, LOOPBACK)
+    for host in ("127.0.0.5", "[::1]", "LOCALHOST"):
+        assert access_of(Door(host, 8300)) == Access(None, LOOPBACK | {host.lower().strip("[]")})
 
 
 @pytest.mark.parametrize("host", [EVERYWHERE, "::", "10.1.2.3", "reader.example", ""])
@@ -69,6 +71,18 @@ def test_a_name_that_somebody_pointed_here_reads_nothing(corpus_database: str) -
             assert client.get(path).status_code == 200
             for host in ("evil.example", "localhost.evil.example", "127.0.0.1.evil.example:8300", "[", ""):
                 assert client.get(path, headers={"host": host}).status_code == 421
+
+
+@pytest.mark.postgres
+def test_a_page_of_another_site_is_answered_nothing(corpus_database: str) -> None:
+    with served(corpus_database, Access(None, LOOPBACK)) as client:
+        for origin in ("http://localhost:8300", "http://127.0.0.1:6274", "http://[::1]"):
+            assert client.get("/api/v1/recordings", headers={"origin": origin}).status_code == 200
+        for origin in ("https://evil.example", "http://localhost.evil.example", "null", "x", "http://[", ""):
+            refused = client.post("/mcp", json={}, headers={"origin": origin}).status_code == 403
+            assert refused is bool(origin), origin
+            if origin:
+                problem(client.get("/api/v1/recordings", headers={"origin": origin}), 403)
 
 
 @pytest.mark.postgres

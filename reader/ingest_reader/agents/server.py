@@ -12,7 +12,7 @@ from mcp.server.mcpserver.exceptions import ToolError
 from mcp.server.mcpserver.tools import Tool
 from mcp.server.transport_security import TransportSecuritySettings
 from pydantic import AfterValidator, Field
-from starlette.routing import BaseRoute
+from starlette.routing import BaseRoute, Route
 
 from ingest_reader.agents.answers import (
     FoundPassages,
@@ -95,12 +95,19 @@ def agents_server(corpus: Corpus) -> MCPServer[None]:
 
 def http_routes(server: MCPServer[None]) -> list[BaseRoute]:
     """The routes of streamable HTTP, without sessions. Who may ask, and by which names, the guard in front of
-    them decides."""
+    them decides.
+
+    POST alone: without a session nothing can be sent between answers, and the stream that the SDK opens for a
+    GET would stay open and empty for as long as its client, also while the reader is asked to end. Clients
+    take 405 for what it says (Streamable HTTP, "Listening for Messages from the Server").
+    """
     trusted = TransportSecuritySettings(enable_dns_rebinding_protection=False)
     app = server.streamable_http_app(
         streamable_http_path=HTTP_PATH, stateless_http=True, json_response=True, transport_security=trusted
     )
-    return list(app.routes)
+    return [
+        Route(each.path, each.endpoint, methods=["POST"]) for each in app.routes if isinstance(each, Route)
+    ]
 
 
 async def _asked(question: Callable[[], Answer]) -> Answer:
@@ -138,7 +145,8 @@ def _search(corpus: Corpus) -> Tool:
     ) -> FoundPassages:
         """Find what was said about something. Returns the best passages first, each with its recording's id
         and title, the speaker, start and end in seconds, a link that opens the moment, and what is said
-        within 45 seconds around it (at most 250 words). No hits means: nothing of it is in this corpus."""
+        within 45 seconds around it (at most 250 words). No hits and no notes means: nothing of it is in this
+        corpus. Notes say what was not compared, and which filter names what the corpus has not."""
         filters = Filters(
             speaker, recording, channel, batch, language, since, day_after(until), shortest, longest
         )
