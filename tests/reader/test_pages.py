@@ -153,7 +153,7 @@ def test_the_form_narrows_by_channel_batch_and_language_and_shows_what_it_was_gi
 
 def hits(client: TestClient, asked: dict[str, str]) -> list[str]:
     """The recordings of the passages that a search page shows."""
-    found = re.findall(r'class="said"><a href="([^"?]+)', client.get("/", params=asked).text)
+    found = re.findall(r'class="said"[^>]*><a href="([^"?]+)', client.get("/", params=asked).text)
     return [str(each) for each in found]
 
 
@@ -274,7 +274,9 @@ def test_a_page_is_opened_at_one_moment(client: TestClient) -> None:
 
 @pytest.mark.postgres
 def test_the_words_of_a_question_are_marked_where_they_are_said(client: TestClient) -> None:
-    assert "<mark>Bees</mark> dance." in client.get("/?q=bees").text
+    shown = client.get("/?q=bees").text
+    assert "<mark>Bees</mark> dance." in shown
+    assert '<p class="said" lang="en" dir="auto">' in shown, "read aloud in its language, in its direction"
     assert [stretch(text) for text in ("a\u202eb ", " \n", " c", "")] == ["ab ", " ", " c", ""]
 
 

@@ -152,6 +152,9 @@ def test_a_hash_into_another_part_opens_that_part(page: Page, database: str) -> 
         page.evaluate("location.hash = 't=2'")
         page.wait_for_url("**?at=2")
         expect(page.locator(".passage.here")).to_contain_text("word 1.")
+        page.locator(".pager a").first.press("ArrowRight")  # no passage is under it: nothing moves
+        expect(page.locator(".w.now")).to_have_text("word 1.")
+        expect(page.locator("#load")).to_be_visible()
 
 
 def test_a_media_file_keeps_the_browsers_own_player_and_its_page_allows_no_frame(
