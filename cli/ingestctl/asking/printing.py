@@ -11,7 +11,7 @@ from ingest_reader.exports.links import NOBODY, clock
 from ingestctl.asking.question import FoundHits
 from ingestctl.options import Output
 
-SHOWN_SAME: Final = 5
+SHOWN_SAME_PASSAGES: Final = 5
 """Passages that say the same as a hit, as people see them; programs get all."""
 _HEARD: Final = "Speech"
 """`TranscriptSource.SPEECH`: what needs no word."""
@@ -43,8 +43,8 @@ def as_text(number: int, hit: dict[str, Any]) -> Text:
 
         head += f"  |  {SOURCE_WORDS[hit['transcript_source']]}"
     pieces = [(_spaced(piece["text"]), "bold" if piece["marked"] else "") for piece in hit["snippet"]]
-    same = [f"\n   the same: {_place(each)}" for each in hit["folded"][:SHOWN_SAME]]
-    if (more := len(hit["folded"]) - SHOWN_SAME) > 0:
+    same = [f"\n   the same: {_place(each)}" for each in hit["folded"][:SHOWN_SAME_PASSAGES]]
+    if (more := len(hit["folded"]) - SHOWN_SAME_PASSAGES) > 0:
         same.append(f"\n   and {more} more that say the same")
     return Text.assemble(f"{head}\n   {legible(hit['link'])}\n   ", *pieces, *same, "\n")
 
