@@ -21,7 +21,14 @@ from ingest_worker.store.searching.absent import absent
 from ingest_worker.store.searching.fusion import folded, fused
 from ingest_worker.store.searching.lookup import counted_in_store, passage_count
 from ingest_worker.store.searching.snippets import marked, snippet
-from ingest_worker.store.searching.statement import candidates_of, parameters, statement
+from ingest_worker.store.searching.statement import (
+    FEW_PASSAGES,
+    MOST_FITTING_PASSAGES,
+    candidates_of,
+    narrowing,
+    parameters,
+    statement,
+)
 from ingest_worker.store.searching.terms import MOST_FOUND_PASSAGES, fault_of, terms_of, within_bounds
 from ingest_worker.store.searching.values import (
     Answer,
@@ -50,6 +57,10 @@ __all__ = [
 INDEX_CANDIDATES: Final = 300
 """Passages that a walk of the vectors' index keeps in sight: recall against exact search is in
 docs/search.md."""
+MOST_WALKED_PASSAGES: Final = 100_000
+"""Passages after which a walk that filters leave too few of is given up; five times pgvector's own."""
+_WALKING_MEMORY_FACTOR: Final = 8
+"""Of `work_mem`, for what a walk has seen."""
 
 
 def search(connection: Connection, query: Query) -> Answer:
@@ -71,9 +82,9 @@ def search(connection: Connection, query: Query) -> Answer:
             said = "The question has only words that say nothing, such as `what` and `the`."
             raise StageError(Reason.ORDER_INVALID, said)
         choice = chosen(counted, of)
-        hits = _hits(connection, query, counted, choice, (model, of))
+        hits, told = _hits(connection, query, counted, choice, (model, of))
         texts = marked(connection, hits, counted)
-        notes = (*_notes(connection, query, choice), *_pgvector(connection, query))
+        notes = (*told, *_notes(connection, query, choice), *_pgvector(connection, query))
         if not hits:
             notes = (*notes, *absent(connection, query.filters))
     return Answer(
@@ -96,7 +107,8 @@ def tuned(connection: Connection) -> None:
     use_vectors(connection)
     connection.execute(
         f"set local hnsw.iterative_scan = relaxed_order; set local hnsw.ef_search = {INDEX_CANDIDATES}; "
-        "set local jit = off"
+        f"set local hnsw.max_scan_tuples = {MOST_WALKED_PASSAGES}; "
+        f"set local hnsw.scan_mem_multiplier = {_WALKING_MEMORY_FACTOR}; set local jit = off"
     )
 
 
@@ -117,30 +129,65 @@ def _hits(
     counted: tuple[Counted, ...],
     choice: Choice,
     stored: tuple[int | None, int],
-) -> tuple[Hit, ...]:
-    """The best of the candidates; of more candidates, if there are some and these fold into too few hits.
-    `stored` is the model's number and about how many passages there are."""
+) -> tuple[tuple[Hit, ...], tuple[str, ...]]:
+    """(the best of the candidates, what must be told of them): of more candidates, if there are some and
+    these fold into too few hits. `stored` is the model's number and about how many passages there are."""
     tuned(connection)
+    walk = not _is_few(connection, query)
     hits: tuple[Hit, ...] = ()
+    notes: tuple[str, ...] = ()
     for candidates in candidates_of(query.limit):
         given = parameters(query, counted, *stored, candidates)
-        with connection.cursor(row_factory=dict_row) as cursor:
-            rows = cursor.execute(statement(query, counted, choice), given).fetchall()
+        rows = _rows(connection, statement(query, counted, choice, walk=walk), given)
+        if walk and query.vector is not None and _near(rows) < min(candidates, stored[1]):
+            walk = False  # it gave up
+            rows = _rows(connection, statement(query, counted, choice, walk=walk), given)
+        if rows and rows[0]["fitting"] == MOST_FITTING_PASSAGES:
+            notes = (_TOO_MANY,)
         hits = folded(fused([_hit(row, counted) for row in rows]), query.limit)
         if len(hits) == query.limit or len(rows) < candidates:
             break
-    return hits
+    return hits, notes
+
+
+_TOO_MANY: Final = (
+    f"More than {MOST_FITTING_PASSAGES:,} passages fit the filters, all far from the question: that many "
+    "were compared by their meaning. Narrow it further."
+)
+
+
+def _rows(connection: Connection, asked: sql.Composed, given: dict[str, Any]) -> list[dict[str, Any]]:
+    with connection.cursor(row_factory=dict_row) as cursor:
+        return cursor.execute(asked, given).fetchall()
+
+
+def _near(rows: list[dict[str, Any]]) -> int:
+    """How many passages the walk of the vectors' index has found."""
+    return rows[0]["near"] if rows else 0
+
+
+def _is_few(connection: Connection, query: Query) -> bool:
+    """Whether so few passages fit the filters that each is compared at once."""
+    counting = None if query.vector is None else narrowing(query)
+    if counting is None:
+        return False
+    row = connection.execute(counting, query.filters.asked()).fetchone()
+    return row is not None and row[0] <= FEW_PASSAGES
 
 
 def _hit(row: dict[str, Any], counted: tuple[Counted, ...]) -> Hit:
-    places, words = row.pop("places"), row.pop("words")
     asked = any(each.is_asked for each in counted)
+    words = row["words"]
     return Hit(
-        **row,
+        **{name: value for name, value in row.items() if name not in _OF_THE_SEARCH},
         score=0.0,
         word_score=min(1.0, float(words or 0)) if asked else None,
-        matched=tuple(counted[place].term.text for place in sorted(places)),
+        matched=tuple(counted[place].term.text for place in sorted(row["places"])),
     )
+
+
+_OF_THE_SEARCH: Final = frozenset({"words", "places", "near", "fitting"})
+"""Columns that are no fields of a hit."""
 
 
 def _with_snippet(hit: Hit, texts: dict[int, str]) -> Hit:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-from ingest_contract.text import legible
+from ingest_contract.text import legible, spellings
 from ingest_worker.store.connect import Connection
 from ingest_worker.store.searching.values import Filters
 
@@ -21,7 +21,10 @@ _NAMED: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
     }
 )
 """The column that each filter is compared with, and where it is."""
-_SPELLINGS: Final = "select distinct {0} from {1} where lower({0}) = lower(%s) order by {0} limit 10"
+_ALIKE: Final = (
+    "select distinct {0} from {1} where lower({0}) = any(select lower(each) from unnest(%s::text[]) each) "
+    "order by {0} limit 10"
+)
 
 
 def absent(connection: Connection, filters: Filters) -> tuple[str, ...]:
@@ -31,9 +34,9 @@ def absent(connection: Connection, filters: Filters) -> tuple[str, ...]:
         asked = getattr(filters, name)
         if asked is None:
             continue
-        rows = connection.execute(_SPELLINGS.format(column, table).encode(), [asked]).fetchall()
-        spellings = [row[0] for row in rows]
-        if asked not in spellings:
-            near = f"; there is {spellings[0]!r}" if spellings else ""
+        rows = connection.execute(_ALIKE.format(column, table).encode(), [list(spellings(asked))]).fetchall()
+        alike = [row[0] for row in rows]
+        if not set(spellings(asked)) & set(alike):
+            near = f"; there is {alike[0]!r}" if alike else ""
             found.append(f"There is no {name} {legible(asked)[:_SHOWN_CHARACTERS]!r} in this store{near}.")
     return tuple(found)

@@ -39,9 +39,19 @@ _CANDIDATES_FACTOR: Final = 4
 """Each half brings this many times the passages that are wanted, and at least `_FEWEST_CANDIDATES`: a passage
 late in one list may be early in the other."""
 _FEWEST_CANDIDATES: Final = 50
+FEW_PASSAGES: Final = 5_000
+"""Passages that fit the filters of which each is compared at once. The vectors' index is walked from the
+question outwards, past all that does not fit, and what fits may all lie far away."""
+MOST_FITTING_PASSAGES: Final = 100_000
+"""The same where a walk has found too few. About 25 microseconds of the server each."""
 _MORE_FACTOR: Final = 8
 """Of candidates, where most of them say nearly the same."""
 
+_OF_ELIGIBLE: Final = sql.SQL("""from ingest.shown_segment s
+    join ingest.shown_recording v on v.current_run = s.run
+    {joins}
+    left join ingest.shown_speaker p on p.run = s.run and p.speaker = s.speaker
+   where {filters}""")
 _WORDS: Final = """
 with asked as materialized (
   select *, numnode(query) as parts
@@ -56,21 +66,29 @@ with asked as materialized (
 ), eligible as not materialized (
   select s.id, s.run, s.seq, s.language, s.tsv, s.start_seconds, s.end_seconds, s.text, p.label,
          v.id as recording, v.title, v.channel, v.url, v.published_at
-    from ingest.shown_segment s
-    join ingest.shown_recording v on v.current_run = s.run
-    {joins}
-    left join ingest.shown_speaker p on p.run = s.run and p.speaker = s.speaker
-   where {filters}
+  {of_eligible}
 ), matching as materialized (
   {matching}
 """
-_NEAREST: Final = """
+_WALKED: Final = """
 ), nearest as materialized (
   select e.segment as id, e.vector <=> %(vector)s as distance
     from {table} e
-    join {among} s on s.id = e.segment
+    join eligible s on s.id = e.segment
    where e.model = %(model)s
    order by e.vector <=> %(vector)s
+   limit %(candidates)s
+"""
+_COMPARED: Final = """
+), fitting as materialized (
+  select id from {among} limit %(fitting)s
+), nearest as materialized (
+  select id, distance
+    from (select s.id, e.vector <=> %(vector)s as distance
+            from fitting s
+           cross join lateral (select * from {table} each where each.segment = s.id offset 0) e
+           where e.model = %(model)s offset 0) each
+   order by distance
    limit %(candidates)s
 """
 _POOL: Final = """
@@ -111,7 +129,8 @@ select s.id as segment, s.run, s.seq, s.recording, s.title, s.channel, s.url, s.
        {similarity} as similarity,
        coalesce(w.words, 0) / (select sum(a.weight) from asked a
                                 where a.language = s.language and a.kind <> 'Excluded') as words,
-       coalesce(w.places, '{{}}') as places
+       coalesce(w.places, '{{}}') as places, (select count(*) from {nearest} n) as near,
+       {fitting} as fitting
   from best
   join eligible s on s.id = best.id
   join ingest.shown_run r on r.id = s.run
@@ -146,31 +165,42 @@ _NOTHING: Final = sql.SQL("select s.id, s.run, s.language, s.tsv from ingest.sho
 _NOBODY: Final = sql.SQL("(select null::bigint as id, null::float8 as distance where false)")
 
 
-def statement(query: Query, counted: Sequence[Counted], choice: Choice) -> sql.Composed:
+def narrowing(query: Query) -> sql.Composed | None:
+    """Counts what fits the filters, up to one more than `FEW_PASSAGES`; None if there are none."""
+    if all(value is None for value in query.filters.asked().values()):
+        return None
+    fits = _OF_ELIGIBLE.format(joins=_joins(query), filters=_conditions(query, ()))
+    return sql.SQL("select count(*) from (select {} limit {}) found").format(
+        fits, sql.Literal(FEW_PASSAGES + 1)
+    )
+
+
+def statement(query: Query, counted: Sequence[Counted], choice: Choice, *, walk: bool = True) -> sql.Composed:
     """The statement with only the conditions that the query sets, and with its rarest words as values, so
-    that Postgres' planner sees what there is."""
+    that Postgres' planner sees what there is. Without `walk` each passage that fits is compared."""
     demanded = any(each.term.kind is TermKind.PHRASE and each.queries for each in counted)
     nearest = sql.SQL("nearest") if query.vector is not None else _NOBODY
     filled = {
-        "joins": _joins(query),
-        "filters": _conditions(query, counted),
+        "of_eligible": _OF_ELIGIBLE.format(joins=_joins(query), filters=_conditions(query, counted)),
         "matching": _matching(choice),
         "nearest": nearest,
         "similarity": sql.SQL(
             "1 - (e.vector <=> %(vector)s)" if query.vector is not None else "null::float8"
         ),
         "vectors": sql.SQL(""),
+        "fitting": sql.SQL("null::bigint"),
     }
     text = _WORDS + _POOL
     if query.vector is not None:
         table = sql.Identifier("ingest", f"shown_embeddings_{query.vector.shape[0]}")
         filled["table"] = table
-        # Few passages hold a phrase: each is compared, rather than walking an index until enough have it.
         filled["among"] = sql.SQL("matching" if demanded else "eligible")
         filled["vectors"] = sql.SQL("left join {} e on e.segment = s.id and e.model = %(model)s").format(
             table
         )
-        text = _WORDS + _NEAREST + _POOL
+        compared = demanded or not walk
+        filled["fitting"] = sql.SQL("(select count(*) from fitting)" if compared else "null::bigint")
+        text = _WORDS + (_COMPARED if compared else _WALKED) + _POOL
     return sql.SQL(text).format(**filled)
 
 
@@ -200,6 +230,7 @@ def parameters(
         "candidates": candidates,
         "compared": MOST_COMPARED_PASSAGES,
         "sampled": MOST_SAMPLED_PASSAGES,
+        "fitting": MOST_FITTING_PASSAGES,
         "recordings": MOST_TITLED_RECORDINGS,
         "title": TITLE_SHARE,
         "saturation": SATURATION_FACTOR,
