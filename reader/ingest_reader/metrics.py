@@ -10,7 +10,13 @@ from functools import partial
 from time import perf_counter
 from typing import Final
 
-from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Histogram,
+    ProcessCollector,
+    disable_created_metrics,
+)
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from typing_extensions import override
 
@@ -32,6 +38,7 @@ class Metrics:
     """All metrics, in a registry of their own."""
 
     def __init__(self) -> None:
+        disable_created_metrics()  # for this process: a second series for each one, which nobody asks for
         self.registry = CollectorRegistry()
         ProcessCollector(registry=self.registry)
         histogram = partial(Histogram, registry=self.registry, buckets=_SECONDS)
@@ -48,6 +55,8 @@ class Metrics:
         self.store_errors = counter(
             "video_ingest_reader_store_errors_total", "What the store did not answer.", ["reason"]
         )
+        for reason in Reason:  # `increase` does not see the event that a series begins with
+            self.store_errors.labels(reason.value)
 
 
 class Measured:

@@ -18,6 +18,7 @@ from typing_extensions import override
 from ingest_contract.failures import Reason
 from ingest_contract.profile_status import IngestProfileStatus, RetentionStatus
 from ingest_contract.receipt import Receipt
+from ingest_contract.stages import Stage
 from ingest_contract.status import RTF_BUCKETS, IngestBatchStatus
 from ingest_operator.core.cost import amount
 from ingest_operator.core.memory_ladder import LAST_RUNG
@@ -142,8 +143,11 @@ class Metrics:
             for phase in Phase:
                 self._runs.labels(phase.value.lower(), reason)
             self._outcomes.labels(reason)
+            self._retention_runs.labels(reason)
         for result in ("delivered", "failed", "given_up"):
             self._notifications.labels(result)
+        for stage in Stage:
+            self._halvings.labels(stage)
         for memory in _MEMORIES.values():
             for rung in range(LAST_RUNG + 1):
                 self._out_of_memory.labels(memory, rung)

@@ -1,0 +1,1 @@
+"""Prometheus' own query engine, for the expressions of alerts and of the dashboard."""
