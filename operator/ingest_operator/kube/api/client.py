@@ -25,7 +25,7 @@ from ingest_operator.kube.api.errors import (
     UnreachableError,
     error_of,
 )
-from ingest_operator.kube.api.kubeconfig import KubeconfigError, Target, chosen
+from ingest_operator.kube.api.kubeconfig import Target, chosen
 from ingest_operator.kube.api.log_lines import LOG_BYTES, lines_of
 from ingest_operator.kube.api.repeats import Repeats
 from ingest_operator.kube.api.resources import PODS, Object, Resource
@@ -264,8 +264,7 @@ async def connected(
     of the user's kubeconfig.
     """
     configuration = Configuration(connection_pool_maxsize=CONNECTIONS, retries=Repeats())
-    # As strict as kubectl. Python 3.13 is stricter by default, and clusters with older authorities could not
-    # be reached at all.
+    # As strict as kubectl. Python 3.13 is stricter, and clusters with older authorities could not be reached.
     configuration.disable_strict_ssl_verification = True
     where = chosen(target or Target())
     try:
@@ -275,8 +274,7 @@ async def connected(
             await load_kube_config(where.path, where.context, configuration)  # type: ignore[no-untyped-call]  # nor here
         client = ApiClient(configuration)
     except (ConfigException, OSError, ValueError) as error:  # OSError: a certificate that is none
-        where_it_is = f"context {where.context!r} of {where.path or 'this pod'}"
-        raise KubeconfigError(f"{where_it_is}: {error}: log in to the cluster again") from error
+        raise where.unusable(error) from error
     async with client:
         yield Api(client, observer, seconds)
 

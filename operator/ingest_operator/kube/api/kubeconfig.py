@@ -41,6 +41,11 @@ class Chosen:
     namespace: str
     """The namespace where none is named."""
 
+    def unusable(self, error: Exception) -> KubeconfigError:
+        """What is said of a file that is read and of no use."""
+        place = self.path or "this pod"
+        return KubeconfigError(f"context {self.context!r} of {place}: {error}: log in to the cluster again")
+
 
 def chosen(target: Target) -> Chosen:
     """The cluster that a target means. Raises `KubeconfigError`."""
