@@ -75,7 +75,7 @@ def test_a_dry_run_of_forgetting_a_batch_removes_nothing(home: Path, command: Co
 
 
 @pytest.mark.parametrize("name", ["status", "watch", "why", "report"])
-def test_a_mistyped_batch_is_told_which_is_near(command: CommandLine, name: str) -> None:
+def test_for_a_mistyped_batch_those_that_are_near_are_named(command: CommandLine, name: str) -> None:
     said = command(name, "tlaks")
     assert (said.code, "did you mean talks?" in said.err) == (2, True)
 
@@ -136,7 +136,9 @@ def test_a_file_that_is_none_names_the_next_step(command: CommandLine, name: str
 
 
 @pytest.mark.parametrize("count", [0, 2])
-def test_another_number_of_batches_than_one_is_told_with_what_to_do(command: CommandLine, count: int) -> None:
+def test_another_number_of_batches_than_one_is_reported_with_what_to_do(
+    command: CommandLine, count: int
+) -> None:
     profile = yaml.safe_dump(
         {"apiVersion": API_VERSION, "kind": "IngestProfile", "metadata": {"name": "p"}, "spec": {}}
     )
@@ -158,7 +160,7 @@ def test_a_store_that_does_not_answer_names_the_next_step(command: CommandLine) 
     assert (said.code, "--dsn (INGEST_DSN)" in said.err, "geheim" in said.err) == (1, True, False)
 
 
-def test_a_file_that_is_no_model_set_is_told_field_by_field(command: CommandLine) -> None:
+def test_the_mistakes_of_a_file_that_is_no_model_set_are_reported_by_field(command: CommandLine) -> None:
     said = command("models", "fetch", written(Path("b.yaml"), sources=[URL]))
     assert (said.code, "models: is required" in said.err, "pydantic" in said.err) == (1, True, False)
 
