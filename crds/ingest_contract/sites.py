@@ -181,7 +181,7 @@ def host_of(url: str) -> str:
     return host if ":" in host or _HOST.fullmatch(host) else ""
 
 
-def is_only_told(name: str) -> bool:
+def is_only_ytdlps(name: str) -> bool:
     """Whether yt-dlp alone says which addresses are this site's: its name is no host, and its hosts are not
     known here."""
     return name != ANY_SITE and "." not in name and name not in _HOSTS
@@ -204,11 +204,11 @@ def names_of(url: str, recording: str = "", extractors: Iterable[str] = ()) -> t
     whole = ":" in host or labels[-1].isdigit()
     above = [host, *(() if whole else (".".join(labels[place:]) for place in range(1, len(labels) - 1)))]
     known = [name for name, hosts in _HOSTS.items() if not hosts.isdisjoint(above)]
-    told = [prefix] if prefix not in OWN_PREFIXES else []
-    if told and len(labels) > 1 and prefix.startswith(labels[-2]):  # `twitchvod:1` at twitch.tv
-        told.append(labels[-2])
-    told, above = ([name for name in names if name not in _HOSTS] for names in (told, above))
-    return tuple(dict.fromkeys(name for name in (*extractors, *told, *known, *above) if name))
+    reported = [prefix] if prefix not in OWN_PREFIXES else []
+    if reported and len(labels) > 1 and prefix.startswith(labels[-2]):  # `twitchvod:1` at twitch.tv
+        reported.append(labels[-2])
+    reported, above = ([name for name in names if name not in _HOSTS] for names in (reported, above))
+    return tuple(dict.fromkeys(name for name in (*extractors, *reported, *known, *above) if name))
 
 
 def chosen(names: Collection[str], known: Collection[str]) -> str | None:

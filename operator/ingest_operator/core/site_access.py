@@ -16,7 +16,7 @@ from ingest_contract.sites import (
     SiteProfile,
     chosen,
     host_of,
-    is_only_told,
+    is_only_ytdlps,
     names_of,
 )
 
@@ -57,5 +57,5 @@ def needed(
     wanted = {chosen(names_of(item.url, item.id), known)} if item is not None and own else set[str | None]()
     for entry in (chosen(names_of(url), known) for url in others if host_of(url)):
         wanted.add(entry)
-        wanted |= {name for name in known if is_only_told(name) and entry in (None, ANY_SITE)}
+        wanted |= {name for name in known if is_only_ytdlps(name) and entry in (None, ANY_SITE)}
     return tuple(each for each in access if each.name in wanted)

@@ -64,7 +64,7 @@ def test_what_a_batch_learns_of_a_site_the_others_and_the_next_operator_know(
     assert run(known(sites_of(api, again))) == STOPPED
 
 
-def test_what_a_clock_that_was_ahead_has_left_is_stored_anew_and_holds_nobody_for_days(
+def test_what_a_clock_that_was_ahead_has_left_is_stored_again_and_holds_nobody_for_days(
     api: Api, profiles: Cache, run: Run
 ) -> None:
     ahead = NOW + 3 * 86_400
