@@ -89,6 +89,10 @@ def memory(facts: Facts) -> Finding:
 
 def disk(facts: Facts) -> Finding:
     """Room for media and the store."""
+    if not facts.writable:
+        return Finding(
+            "disk", State.MISSING, f"{facts.home} cannot be written. Name another folder with --home"
+        )
     message = f"{size(facts.disk)} free for {facts.home}"
     if facts.disk < DISK_BYTES:
         return Finding(

@@ -3,6 +3,7 @@
 Imports no engine: NVML and files are enough, and torch would take seconds.
 """
 
+import os
 import re
 import shutil
 import subprocess
@@ -97,6 +98,8 @@ class Facts:
     models: ModelFacts
     store: StoreFacts
     sites: SiteFacts = SiteFacts()
+    writable: bool = True
+    """Whether this user may write the home folder, or make it."""
 
 
 def facts_of(place: Workplace, profile: IngestProfileSpec, mounts: Mounts) -> Facts:
@@ -115,6 +118,7 @@ def facts_of(place: Workplace, profile: IngestProfileSpec, mounts: Mounts) -> Fa
         models=models_of(place, profile),
         store=store_of(place),
         sites=sites_of(profile, mounts),
+        writable=existing.is_dir() and os.access(existing, os.W_OK | os.X_OK),
     )
 
 

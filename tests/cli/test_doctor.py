@@ -86,6 +86,7 @@ CASES: list[tuple[Callable[[Facts], Finding], dict[str, Any], State, str]] = [
         "8 cores, 4.0 GiB",
     ),
     (doctor.disk, {"disk": GIB}, State.NOTE, "name another folder with --home"),
+    (doctor.disk, {"writable": False}, State.MISSING, "cannot be written. Name another folder with --home"),
     (doctor.gpu, {"gpu": None}, State.OK, "no GPU: workers run on the CPU"),
     (doctor.gpu, {"gpu": None, "profile": WANTS_GPU}, State.MISSING, "Install NVIDIA's driver"),
     (

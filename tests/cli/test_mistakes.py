@@ -81,8 +81,13 @@ def test_for_a_mistyped_batch_those_that_are_near_are_named(command: CommandLine
 
 
 def test_a_status_that_is_not_there_yet_is_no_missing_batch(command: CommandLine) -> None:
-    said = command("status", "talks")
-    assert (said.code, "no status yet: `ingestctl run`" in said.err) == (2, True)
+    for name in ("status", "report"):
+        said = command(name, "talks")
+        assert (said.code, "no status yet: `ingestctl run`" in said.err, "mean" in said.err) == (
+            2,
+            True,
+            False,
+        )
 
 
 def test_a_plan_that_cannot_be_read_is_one_line_with_the_file(home: Path, command: CommandLine) -> None:

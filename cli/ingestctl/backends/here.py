@@ -125,7 +125,11 @@ def folder_here(home: Path, namespace: str, name: str, *, begun: bool = False) -
     there = [path for path in _folders(home / "batches") if path.name == namespace]
     names = [path.name for folder in there for path in _folders(folder)]
     folder = BatchFolder.of(home, namespace, name)
-    if name in names and (folder.status.is_file() or not begun):
+    if name in names and begun and not folder.status.is_file():
+        raise MissingError(
+            f"{namespace}/{name} has no status yet: `ingestctl run` with its file plans it first"
+        )
+    if name in names:
         return folder
     raise MissingError(
         f"no batch {namespace}/{name} has run on this machine ({home}){near_names(name, names)}"
