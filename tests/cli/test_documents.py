@@ -5,6 +5,7 @@ import json
 import re
 import shlex
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import jsonschema
@@ -57,11 +58,12 @@ def understood(line: str) -> None:
     words = shlex.split(line, comments=True)
     end = next((i for i, word in enumerate(words) if word in (">", "|")), len(words))
     command, context, rest = typer.main.get_command(app), None, words[1:end]
-    while hasattr(command, "resolve_command"):
-        context = command.make_context(command.name, rest, parent=context)
-        name, command, rest = command.resolve_command(context, [*context._protected_args, *context.args])
-        assert command is not None, name
-    command.make_context(command.name, rest, parent=context)
+    with suppress(typer.Exit):  # an option that ends the program, as `--version` does
+        while hasattr(command, "resolve_command"):
+            context = command.make_context(command.name, rest, parent=context)
+            name, command, rest = command.resolve_command(context, [*context._protected_args, *context.args])
+            assert command is not None, name
+        command.make_context(command.name, rest, parent=context)
 
 
 @pytest.mark.parametrize(("page", "line"), tuple(typed()))

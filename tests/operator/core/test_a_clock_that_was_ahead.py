@@ -132,7 +132,7 @@ def test_a_node_is_avoided_for_no_longer_than_it_would_be_from_now_on() -> None:
     assert avoided(folded(ledger, a_run(9, node="good"), now=NOW + AVOIDED_SECONDS)) == ()
 
 
-def test_a_webhook_is_tried_again_at_once() -> None:
+def test_a_webhook_is_asked_again_at_once() -> None:
     (first,) = with_begun((), (), conditions((COMPLETE, "Succeeded")), TRACE, NOW)
     (failed,) = with_attempts([first], {first.id: "no route"}, AHEAD)
     assert is_due(failed, NOW)

@@ -82,9 +82,9 @@ def search(connection: Connection, query: Query) -> Answer:
             said = "The question has only words that say nothing, such as `what` and `the`."
             raise StageError(Reason.ORDER_INVALID, said)
         choice = chosen(counted, of)
-        hits, told = _hits(connection, query, counted, choice, (model, of))
+        hits, said_of_hits = _hits(connection, query, counted, choice, (model, of))
         texts = marked(connection, hits, counted)
-        notes = (*told, *_notes(connection, query, choice), *_pgvector(connection, query))
+        notes = (*said_of_hits, *_notes(connection, query, choice), *_pgvector(connection, query))
         if not hits:
             notes = (*notes, *absent(connection, query.filters))
     return Answer(

@@ -1,7 +1,6 @@
 """The API server: objects go in and come out as JSON, and every failure is one of `errors`.
 
-The official client brings configuration, credentials, TLS and retries; its models are left out, because all
-code here works on JSON. It retries GET, PUT and DELETE. POST and PATCH are retried by the next reconcile: our
+The official client brings configuration, credentials, TLS and retries; all code here works on JSON. It retries GET, PUT and DELETE. POST and PATCH are retried by the next reconcile: our
 names are deterministic, so it asks for the same again.
 """
 
@@ -44,8 +43,7 @@ CONNECTIONS: Final = 64
 REQUEST_SECONDS: Final = 30.0
 CONNECT_SECONDS: Final = 5.0
 SILENCE_SECONDS: Final = 60.0
-"""Seconds without a line after which a log that is followed is asked for anew: a connection may be dead
-without a word."""
+"""Seconds without a line after which a log is asked for anew: a connection may be dead without a word."""
 
 _METHODS: Final = {
     "get": "GET",
