@@ -219,7 +219,7 @@ def test_what_the_operators_of_two_pods_gave_up_is_counted_together_and_once(
 
 
 @pytest.mark.parametrize(("before", "after", "fires"), [(3, 3, True), (3, 2, False)])
-def test_a_counter_that_begins_anew_in_the_same_pod_goes_on_being_counted(
+def test_a_counter_that_begins_again_in_the_same_pod_goes_on_being_counted(
     before: int, after: int, *, fires: bool
 ) -> None:
     """It was scraped at zero once; otherwise three after three are the same three to Prometheus."""

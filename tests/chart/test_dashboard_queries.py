@@ -158,7 +158,7 @@ def test_legends_name_labels_that_the_results_have() -> None:
 
 
 @pytest.mark.parametrize("values_of", ["everything", "service-monitor"])
-def test_rates_look_over_four_scrapes_of_the_monitor(values_of: str) -> None:
+def test_rates_are_of_four_scrapes_of_the_monitor(values_of: str) -> None:
     ours = objects_in(
         template(CHART / "ci" / f"{values_of}-values.yaml", settings={"monitoring.dashboard.enabled": True})
     )

@@ -1,7 +1,7 @@
 """The API server: objects go in and come out as JSON, and every failure is one of `errors`.
 
-The official client brings configuration, credentials, TLS and retries; all code here works on JSON. It retries GET, PUT and DELETE. POST and PATCH are retried by the next reconcile: our
-names are deterministic, so it asks for the same again.
+The official client brings configuration, credentials, TLS and retries; all code here works on JSON. It
+retries GET, PUT and DELETE; POST and PATCH are retried by the next reconcile, which asks for the same names.
 """
 
 import contextlib
