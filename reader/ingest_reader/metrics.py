@@ -38,7 +38,8 @@ class Metrics:
     """All metrics, in a registry of their own."""
 
     def __init__(self) -> None:
-        disable_created_metrics()  # for this process: a second series for each one, which nobody asks for
+        # for this process: a second series for each one, which nobody asks for
+        disable_created_metrics()  # type: ignore[no-untyped-call]  # the library has no types here
         self.registry = CollectorRegistry()
         ProcessCollector(registry=self.registry)
         histogram = partial(Histogram, registry=self.registry, buckets=_SECONDS)
