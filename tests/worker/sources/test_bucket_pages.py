@@ -20,6 +20,9 @@ from tests.worker.sources.planner import Planner, titles
 
 Form = Literal["NFC", "NFD"]
 
+_MOST_REQUESTS = 5
+"""Lists after which a server says that nothing more comes, so that whoever goes on asking is noticed."""
+
 
 class Lists(dict[str, Answer]):
     """A server's answers: what it lists for each token, and the token that it gives then."""
@@ -35,6 +38,8 @@ class Lists(dict[str, Answer]):
         self.tokens.append(token)
         every, more, following = self._pages["" if self._deaf else token]
         keys = [key for key in every if key.startswith(prefix)]
+        if self._deaf:  # to tokens, of which it gives new ones
+            more, following = len(self.tokens) < _MOST_REQUESTS, f"{following}{len(self.tokens)}"
         contents = "".join(
             f"<Contents><Key>{quote(key)}</Key><ETag>&quot;{key}&quot;</ETag><Size>9</Size></Contents>"
             for key in keys
