@@ -24,7 +24,8 @@ from yt_dlp.utils import (
 
 from ingest_contract.failures import Kind, Reason
 from ingest_worker.errors import StageError
-from ingest_worker.sources.errors import EmptyListError, stage_error
+from ingest_worker.sources.empty_lists import EmptyListError
+from ingest_worker.sources.errors import stage_error
 
 SENTENCES = {
     "Private video. Sign in if you've been granted access to this video. "

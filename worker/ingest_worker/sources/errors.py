@@ -29,6 +29,7 @@ from yt_dlp.utils import (
 
 from ingest_contract.failures import Reason
 from ingest_worker.errors import StageError
+from ingest_worker.sources.empty_lists import EmptyListError
 
 _STATUS: Final = {
     401: Reason.PRIVATE,
@@ -119,16 +120,6 @@ _LOCAL: Final = {
 
 _MOST_SECONDS: Final = 86_400
 """If a server asks us to wait longer than a day, the retry is after a day."""
-
-
-class EmptyListError(StageError):
-    """The site of a list says that there is none: a channel has no such tab, or is not live."""
-
-
-def worded(error: StageError, message: str) -> StageError:
-    """The same error in other words."""
-    kind = EmptyListError if isinstance(error, EmptyListError) else StageError
-    return kind(error.reason, message, retry_after_seconds=error.retry_after_seconds)
 
 
 def stage_error(error: BaseException, *, downloading: bool) -> StageError:

@@ -12,7 +12,7 @@ from ingest_contract.text import legible
 from ingest_worker.errors import StageError
 from ingest_worker.planning import Candidate
 from ingest_worker.sources.addresses import id_of_nothing
-from ingest_worker.sources.errors import EmptyListError
+from ingest_worker.sources.empty_lists import EmptyListError
 
 
 def unread_files(folder: PurePath, others: Counter[str]) -> Iterator[Candidate]:

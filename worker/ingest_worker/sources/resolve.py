@@ -31,8 +31,8 @@ from ingest_worker.sources.addresses import (
 )
 from ingest_worker.sources.buckets import Buckets
 from ingest_worker.sources.budget import Budget, for_a_listing
+from ingest_worker.sources.empty_lists import EmptyListError, worded
 from ingest_worker.sources.entries import address_of, candidate_of, title_of
-from ingest_worker.sources.errors import EmptyListError, worded
 from ingest_worker.sources.feed_pages import FeedReader
 from ingest_worker.sources.guard import Policy
 from ingest_worker.sources.manifests import bytes_of, is_manifest, listed, named, with_facts

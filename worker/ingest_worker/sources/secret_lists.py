@@ -23,7 +23,7 @@ from ingest_contract.source_lines import lines_that_count, manifest_line, text_o
 from ingest_contract.text import without_credentials
 from ingest_worker.errors import StageError
 from ingest_worker.sources.addresses import NotAnAddressError, as_sent
-from ingest_worker.sources.errors import worded
+from ingest_worker.sources.empty_lists import worded
 
 MOST_LINES: Final = 1000
 """Addresses in one list, as in one plan."""
