@@ -161,16 +161,6 @@ def test_a_deleted_voice_that_cannot_be_forgotten_says_why_and_what_to_do(scene:
     )
 
 
-def test_a_voice_holds_up_no_namespace_that_is_deleted_though_its_profile_went_first(scene: Scene) -> None:
-    scene.play(voices(enrols(USED)))
-    scene.operate()
-    scene.speaker()
-    scene.until_speaker(is_ready, "it is ready")
-    scene.admin.delete(f"/apis/video-ingest.dev/v1alpha1/namespaces/{scene.namespace}/ingestprofiles/default")
-    scene.admin.delete(f"/api/v1/namespaces/{scene.namespace}")
-    until(lambda: is_gone(scene), "it is gone, without a Job that could forget it")
-
-
 def test_a_voice_that_is_deleted_while_it_is_heard_is_not_heard_to_the_end(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -17,6 +17,7 @@ from ingest_operator.kube.api.errors import (
     RefusalCause,
     RefusedError,
 )
+from ingest_operator.kube.api.namespaces import is_terminating
 from ingest_operator.kube.api.resources import BATCHES, CONFIG_MAPS, JOBS, PODS, Object
 from testkit.cluster.control_plane import ControlPlane
 from testkit.cluster.fixtures import Run
@@ -163,11 +164,13 @@ def test_a_namespace_that_ends_is_known(
     api: Api, run: Run, namespace: str, control_plane: ControlPlane
 ) -> None:
     run(api.create(CONFIG_MAPS, namespace, config_map(finalizers=["tests.example.org/hold"])))
+    assert not run(is_terminating(api, namespace))
     control_plane.admin.delete(f"/api/v1/namespaces/{namespace}")
     try:
         until(lambda: _terminates(api, run, namespace), "the namespace ends")
         error = refusal(run, api.create(JOBS, namespace, job()))
         assert (error.status, error.cause) == (403, RefusalCause.NAMESPACE_TERMINATING)
+        assert run(is_terminating(api, namespace))
     finally:
         run(api.patch(CONFIG_MAPS, namespace, "one", {"metadata": {"finalizers": None}}))
 

@@ -308,7 +308,7 @@ def test_no_rule_is_without_a_case() -> None:
             crd["spec"]["names"]["kind"], crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
         )
     ]
-    assert sorted([*(case.rule for case in CASES), NAME_RULE]) == sorted(shipped)
+    assert sorted({*(case.rule for case in CASES), NAME_RULE}) == sorted(shipped)
 
 
 def test_a_schedule_has_a_name_that_leaves_room_for_the_time_in_the_names_of_its_batches(

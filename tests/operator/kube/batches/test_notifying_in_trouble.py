@@ -14,7 +14,7 @@ from ingest_contract.notifications import Notification, NotifiedState
 from ingest_contract.status import IngestBatchStatus
 from ingest_operator.core.notifications import MAX_WAITING_NOTIFICATIONS, id_of
 from ingest_operator.core.timestamps import to_rfc3339
-from ingest_operator.kube.api.errors import RefusalCause, RefusedError
+from ingest_operator.kube.api.errors import ApiError, RefusalCause, RefusedError
 from ingest_operator.kube.api.resources import BATCHES, Object, Resource
 from ingest_operator.kube.telemetry.webhook import CONNECTIONS, Webhook, delivering, working
 from ingest_operator.kube.watch.cache import Cache, key_of
@@ -51,8 +51,8 @@ class OlderApi(MemoryApi):
         return await super().replace_status(resource, body)
 
 
-class KeepingApi(MemoryApi):
-    """One that deletes nothing."""
+class BrokenApi(MemoryApi):
+    """One that fails where it should delete."""
 
     def __init__(self, known: MemoryApi) -> None:
         super().__init__()
@@ -60,7 +60,7 @@ class KeepingApi(MemoryApi):
 
     @override
     async def delete(self, resource: Resource, namespace: str, name: str, *, uid: str) -> None:
-        raise RefusedError(403, "Forbidden", "a webhook denied the request", RefusalCause.ADMISSION)
+        raise ApiError(500, "InternalError", "etcdserver: request timed out")
 
 
 def test_where_a_webhook_is_taken_away_nothing_is_left_that_is_still_to_be_reported(
@@ -131,18 +131,18 @@ def test_definitions_that_become_older_under_a_batch_are_shown_and_what_must_sto
     assert [each for each in batch.api.writes if each.startswith(("patch jobs", "delete jobs"))]
 
 
-def test_a_reconcile_that_the_api_server_refuses_to_finish_keeps_nothing_from_being_reported(
+def test_a_reconcile_that_the_api_server_breaks_off_keeps_nothing_from_being_reported(
     tmp_path: Path, receiver: Receiver
 ) -> None:
     batch = a_batch()
-    batch.api = KeepingApi(batch.api)
+    batch.api = BrokenApi(batch.api)
     batch.clock += 1e6  # its Job was kept long enough
 
     async def live() -> None:
         async with delivering(receiver.folder(tmp_path), time.time) as webhook:
             assert webhook is not None
             operator = batch.operator(webhook)
-            with pytest.raises(RefusedError):
+            with pytest.raises(ApiError):
                 await seen(batch, operator)
             await outcome(webhook, batch)
 
