@@ -229,11 +229,18 @@ def test_who_is_refused_because_of_another_would_be_refused_alone_and_the_probe_
     assert all(map(paced.is_shut, ITEMS))
 
 
-def test_an_address_whose_host_cannot_be_keeps_no_status_from_being_written() -> None:
-    strange = Item(index=0, id="url:1", url=f"https://{'a' * 300}.example.org/1.mp3")
+@pytest.mark.parametrize(
+    ("host", "names"),
+    [("a" * 300, ()), (".".join(["a" * 60] * 5), (".".join(["a" * 60] * 5)[:253],))],
+    ids=["a label too long", "labels too many"],
+)
+def test_an_address_whose_host_cannot_be_keeps_no_status_from_being_written(
+    host: str, names: tuple[str, ...]
+) -> None:
+    strange = Item(index=0, id="url:1", url=f"https://{host}.example.org/1.mp3")
     gate = Gate(Sites(ENTRIES), ONE, NOW)
     assert gate.admit(strange, 1)
     assert gate.admit(other(1), 1)
     rows = rendered(gate.sites, NOW)
-    assert [row.name for row in rows] == ["a" * 253, "media.example.org"]
+    assert [row.name for row in rows] == [*names, "media.example.org"]
     assert restored(ENTRIES, IngestProfileStatus(sites=rows)) == gate.sites
