@@ -7,7 +7,7 @@ never mixed.
 import re
 from collections.abc import Collection, Iterable
 from typing import Annotated, Final, Self
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from pydantic import Field, StringConstraints, model_validator
 
@@ -165,20 +165,28 @@ def names_once(sites: Iterable[SiteProfile]) -> None:
 
 
 def host_of(url: str) -> str:
-    r"""The host of an http or https address in lower case and in ASCII (RFC 3490); empty for any other.
-
-    Empty, too, for what is read in different ways: `https://evil.org\@youtube.com/` is at youtube.com for
-    `urllib.parse`, and at evil.org for urllib3 and browsers.
-    """
+    """The host of an http or https address in lower case and in ASCII; empty for any other."""
     try:
         parts = urlsplit(url)
-        host = parts.hostname or ""
-        host = host if ":" in host else host.encode("idna").decode("ascii").rstrip(".")
+        return ascii_host(parts) if parts.scheme in ("http", "https") else ""
     except ValueError:
         return ""
-    if parts.scheme not in ("http", "https") or "\\" in parts.netloc:
-        return ""
-    return host if ":" in host or _HOST.fullmatch(host) else ""
+
+
+def ascii_host(parts: SplitResult) -> str:
+    r"""The host of a split address in lower case and in ASCII (RFC 3490); empty if it has none.
+
+    Raises:
+        ValueError: no host has such a name, or it is read in different ways: `https://evil.org\@youtube.com/`
+            is at youtube.com for `urllib.parse`, and at evil.org for urllib3 and browsers.
+    """
+    host = parts.hostname or ""
+    host = host if ":" in host else host.encode("idna").decode("ascii").rstrip(".")
+    if "\\" in parts.netloc:
+        raise ValueError("a host has no backslash")
+    if host and ":" not in host and not _HOST.fullmatch(host):
+        raise ValueError("no host has such a name")
+    return host
 
 
 def is_only_ytdlps(name: str) -> bool:

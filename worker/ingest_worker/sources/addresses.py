@@ -9,7 +9,7 @@ from typing import Final
 from urllib.parse import SplitResult, quote, urlsplit, urlunsplit
 
 from ingest_contract.failures import Reason
-from ingest_contract.sites import OWN_PREFIXES
+from ingest_contract.sites import OWN_PREFIXES, ascii_host
 from ingest_contract.text import without_credentials
 from ingest_worker.errors import StageError
 from ingest_worker.formats import ALL_ENDINGS, ending_of
@@ -20,9 +20,6 @@ WEB: Final = frozenset({"http", "https"})
 _PORTS: Final = {"http": 80, "https": 443}
 _TRIPLET: Final = re.compile(r"%([0-9A-Fa-f]{2})")
 _UNRESERVED: Final = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
-_NAME: Final = re.compile(r"[a-z0-9._-]+")
-"""Characters of a host name: letters, digits and hyphens (RFC 1123, 2.1),
-and the underscores that some have."""
 
 _HASH_DIGITS: Final = 16
 _LONGEST_ID_CHARACTERS: Final = 128
@@ -61,18 +58,12 @@ def split(url: str) -> SplitResult:
     anything else."""
     try:
         parts = urlsplit(url.strip())
-        host = parts.hostname or ""
-        # raises for labels that no name may have
-        host = host if ":" in host else host.encode("idna").decode("ascii").rstrip(".")
+        host = ascii_host(parts)
         port = f":{parts.port}" if parts.port is not None else ""  # raises if it is not a number
     except ValueError as error:
         raise NotAnAddressError(url, str(error)) from error
-    if "\\" in parts.netloc:  # urllib3 and browsers end the host there, urllib.parse after the next `@`
-        raise NotAnAddressError(url, "a host has no backslash")
     if parts.scheme not in WEB or not host:
         raise NotAnAddressError(url, "http, https and file are read")
-    if ":" not in host and not _NAME.fullmatch(host):
-        raise NotAnAddressError(url, "no host has such a name")
     return parts._replace(netloc=(f"[{host}]" if ":" in host else host) + port)
 
 
