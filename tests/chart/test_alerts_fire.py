@@ -199,6 +199,15 @@ def test_an_operator_that_went_in_the_middle_of_trouble_is_missed_and_that_troub
 GIVEN_UP = "VideoIngestRecordingsGivenUp"
 
 
+def that_gave_up(story: Story, count: int) -> OperatorProcess:
+    """An operator that is scraped at zero, and an hour later once it has given up so many recordings."""
+    operator = story.operator()
+    operator.scraped(0)
+    given_up(count)(operator)
+    operator.scraped(HOUR)
+    return operator
+
+
 @pytest.mark.parametrize(
     ("before", "after", "fires"), [(3, 3, True), (3, 2, False), (0, 6, True), (0, 5, False)]
 )
@@ -207,10 +216,7 @@ def test_what_the_operators_of_two_pods_gave_up_is_counted_together_and_once(
 ) -> None:
     """The second has counted before it is first scraped: what ended while nobody looked."""
     story = Story()
-    first = story.operator()
-    first.scraped(0)
-    given_up(before)(first)
-    first.scraped(HOUR)
+    first = that_gave_up(story, before)
     first.away(2 * HOUR)
     second = story.operator(2 * HOUR)
     given_up(after)(second)
@@ -224,10 +230,7 @@ def test_a_counter_that_begins_again_in_the_same_pod_goes_on_being_counted(
 ) -> None:
     """It was scraped at zero once; otherwise three after three are the same three to Prometheus."""
     story = Story()
-    first = story.operator()
-    first.scraped(0)
-    given_up(before)(first)
-    first.scraped(HOUR)
+    first = that_gave_up(story, before)
     second = story.again(first, 2 * HOUR)
     second.scraped(2 * HOUR)
     given_up(after)(second)
