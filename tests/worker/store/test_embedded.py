@@ -16,9 +16,10 @@ import pytest
 from ingest_contract.failures import Reason
 from ingest_worker.errors import StageError
 from ingest_worker.store import server
-from ingest_worker.store.connect import connect
-from ingest_worker.store.embedded import embedded
+from ingest_worker.store.connect import Connection, connect
+from ingest_worker.store.embedded import _undisturbed, embedded
 from ingest_worker.store.schema import migrate
+from testkit.cluster.program import until
 
 pytestmark = pytest.mark.postgres
 
@@ -105,6 +106,77 @@ def test_a_killed_user_leaves_the_server_to_the_next_one_who_stops_it(folder: Pa
     with embedded(folder) as dsn:
         assert answers(dsn)
     assert not answers(dsn)
+
+
+INTERRUPTED = """
+import os, signal, sys, pathlib
+from ingest_worker.store.embedded import embedded
+from ingest_worker.store.server import Server
+
+def again(self, *arguments):
+    for _ in range(3):
+        os.kill(0, signal.SIGINT)  # as a terminal does: to whatever is in the foreground
+    return run(self, *arguments)
+
+run, Server._run = Server._run, again
+try:
+    with embedded(pathlib.Path(sys.argv[1])):
+        print("started")
+except KeyboardInterrupt:
+    print("ended")
+"""
+
+
+def test_ctrl_c_during_a_start_or_a_stop_leaves_nothing_running(folder: Path) -> None:
+    with embedded(folder) as dsn:
+        pass
+    said = subprocess.run(
+        [sys.executable, "-c", INTERRUPTED, str(folder)],
+        capture_output=True, text=True, check=False, start_new_session=True, timeout=120,
+    )  # fmt: skip
+    assert (said.stdout, said.stderr) == ("ended\n", "")
+    assert not answers(dsn)
+
+
+def test_ctrl_c_during_a_stop_is_not_lost_on_whoever_hears_it(folder: Path) -> None:
+    heard: list[int] = []
+    before = signal.signal(signal.SIGINT, lambda number, _: heard.append(number))
+    try:
+        with embedded(folder):
+            os.kill(os.getpid(), signal.SIGINT)
+        with _undisturbed():
+            os.kill(os.getpid(), signal.SIGINT)
+            assert heard == [signal.SIGINT]
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert heard == [signal.SIGINT] * 2
+
+
+def test_a_server_that_is_left_behind_is_stopped_when_nobody_is_connected_any_more(folder: Path) -> None:
+    other = another_process(folder)
+    other.send_signal(signal.SIGKILL)
+    other.communicate(timeout=60)
+    with ExitStack() as used, embedded(folder) as dsn:
+        worker = used.enter_context(connect(dsn, application="a worker"))
+        stopping = subprocess.Popen([sys.executable, "-m", "ingest_worker.store.embedded", str(folder)])
+        with connect(dsn, application="tests") as watching:
+            both = {"video-ingest a worker", "video-ingest embedded"}
+            until(lambda: others(watching) == both, "somebody waits for the worker")
+        worker_ends = used.pop_all()
+    assert stopping.poll() is None
+    assert not worker.closed
+    worker_ends.close()
+    assert stopping.wait(120) == 0
+    assert not answers(dsn)
+
+
+def others(connection: Connection) -> set[str]:
+    """The names of those that are connected, too."""
+    rows = connection.execute(
+        "select application_name from pg_stat_activity "
+        "where backend_type = 'client backend' and pid <> pg_backend_pid()"
+    ).fetchall()
+    return {name for (name,) in rows}
 
 
 def test_an_interrupted_first_start_is_begun_again(place: Path) -> None:

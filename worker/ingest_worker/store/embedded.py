@@ -3,12 +3,17 @@ install or configure.
 
 The kernel tracks which processes use the server: each holds a shared lock on a file, which is released
 however the process ends. A process that leaves and gets that lock exclusively stops the server. A killed
-session leaves the server running, and the next one takes it over.
+session leaves the server running, and the next one takes it over; one that is left in a hurry leaves
+`python -m ingest_worker.store.embedded FOLDER` behind, which stops the server once nobody uses it.
 """
 
 import fcntl
+import signal
+import sys
+import threading
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import IO, Final
 
@@ -19,6 +24,14 @@ from ingest_worker.store.server import Server, server_in
 
 DATABASE: Final = "video_ingest"
 """The name of the database in the address."""
+
+UNUSED_POLLS: Final = 3
+"""So often in a row nobody may be connected before a server counts as unused."""
+
+_POLL_SECONDS: Final = 0.5
+
+_USED_SECONDS: Final = 120.0
+"""Seconds after which nobody is waited for any more: workers that were asked to end take a few."""
 
 
 @contextmanager
@@ -34,15 +47,28 @@ def embedded(folder: Path) -> Iterator[str]:
         StageError: `DatabaseUnavailable`, saying what is wrong and what to do.
     """
     server = server_in(folder.expanduser().resolve())
-    with (server.folder / "users.lock").open("ab") as users:
-        with _changing(server):
+    with (server.folder / "users.lock").open("ab") as users, ExitStack() as leaving:
+        with _undisturbed(), _changing(server):
             _ensure_running(server)
             fcntl.flock(users, fcntl.LOCK_SH)
-        try:
-            yield server.address(DATABASE)
-        finally:
-            with _changing(server):
-                _stop_if_last(server, users)
+            leaving.callback(_stop_if_last, server, users)
+        yield server.address(DATABASE)
+
+
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Ctrl-C waits for the end of the block: half a start or stop would leave a server that nobody uses."""
+    if threading.current_thread() is not threading.main_thread():  # it hears no signals
+        yield
+        return
+    came: list[int] = []
+    before = signal.signal(signal.SIGINT, lambda number, _: came.append(number))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, signal.default_int_handler if before is None else before)
+    if came and callable(before):
+        before(signal.SIGINT, None)
 
 
 @contextmanager
@@ -85,8 +111,26 @@ def _answers(server: Server) -> bool:
 
 
 def _stop_if_last(server: Server, users: IO[bytes]) -> None:
-    try:
-        fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return
-    server.stop()
+    with _undisturbed(), _changing(server):
+        try:
+            fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return
+        server.stop()
+
+
+def stop_when_unused(folder: Path) -> None:
+    """Take a server over that is left behind, and stop it as soon as nobody is connected any more."""
+    with embedded(folder) as address, connect(address, application="embedded") as connection:
+        unused, until = 0, time.monotonic() + _USED_SECONDS
+        while unused < UNUSED_POLLS and time.monotonic() < until:
+            time.sleep(_POLL_SECONDS)
+            others = connection.execute(
+                "select 1 from pg_stat_activity "
+                "where backend_type = 'client backend' and pid <> pg_backend_pid() limit 1"
+            ).fetchone()
+            unused = 0 if others else unused + 1
+
+
+if __name__ == "__main__":
+    stop_when_unused(Path(sys.argv[1]))

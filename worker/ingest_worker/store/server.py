@@ -127,6 +127,7 @@ class Server:
                 user=self.uid if other else None,
                 group=self.gid if other else None,
                 extra_groups=() if other else None,
+                process_group=0,  # a terminal's Ctrl-C is for the command: this is to be done to the end
             )
             if done.returncode == 0:
                 return

@@ -4,6 +4,7 @@ Another check is another row of `CHECKS`. A table that the role may not read is 
 sound.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
@@ -165,12 +166,19 @@ select count(*), count(*) filter (where state = 'Ingested'), count(*) filter (wh
 """
 
 
-def verify(connection: Connection) -> tuple[Coverage, tuple[Finding, ...]]:
-    """What the store has, and what is wrong with it, from one snapshot. Raises `StageError`."""
+def verify(
+    connection: Connection, checking: Callable[[str, int], None] = lambda _name, _number: None
+) -> tuple[Coverage, tuple[Finding, ...]]:
+    """What the store has, and what is wrong with it, from one snapshot. `checking` hears each check's name
+    and number before it begins. Raises `StageError`."""
     with translated("verifying the store"), connection.transaction():
         connection.execute("set transaction isolation level repeatable read, read only")
         vectors = _vectors(connection)
-        found = [each for check in CHECKS if (each := _checked(connection, check, vectors)) is not None]
+        found: list[Finding] = []
+        for number, check in enumerate(CHECKS, 1):
+            checking(check.name, number)
+            if (finding := _checked(connection, check, vectors)) is not None:
+                found.append(finding)
         if (old := _old_pgvector(connection)) is not None:
             found.append(old)
         return _coverage(connection, vectors), tuple(found)
