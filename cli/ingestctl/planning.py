@@ -1,33 +1,35 @@
 """`ingestctl plan`: what a batch would ingest, without ingesting it.
 
-The batch is planned under a name of its own, so that neither its own plan nor its status is touched; what
-sites were asked counts for their pace as always.
+The batch is planned in a folder apart, so that no batch's plan or status is touched, whatever it is called;
+what sites were asked counts for their pace as always.
 """
 
 import asyncio
-import json
 import shutil
-from collections.abc import Callable, Mapping
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, Final
 
-import yaml
 from rich.console import Console
 
 from ingest_contract.order import Item
 from ingest_contract.status import PlanStatus
 from ingest_contract.text import without_credentials
-from ingest_operator.local.folders import BatchFolder
+from ingest_operator.local.folders import APART, BatchFolder
 from ingest_operator.local.planning import read_items
 from ingest_operator.local.session import Request, Watcher, run
+from ingest_operator.local.status_store import is_alive
+from ingestctl import programs
 from ingestctl.options import Output
 from ingestctl.run import stopping_on_signals
 from ingestctl.screen import duration, title_of
 
-PREFIX: Final = "dry-run-"
-"""In front of the batch's name, for the plan alone."""
-
-MAX_NAME_CHARACTERS: Final = 63
+LEFT_SECONDS: Final = 3600.0
+"""Seconds after which a folder that no session holds was left by a plan that was killed: whoever begins holds
+its folder at once."""
 
 SHOWN_RECORDINGS: Final = 20
 """Recordings that the table lists; JSON has all."""
@@ -56,43 +58,44 @@ class Planned:
 
 
 def dry(request: Request) -> Request:
-    """The request to plan alone, apart from the batch itself."""
-    metadata = request.batch.metadata
-    name = f"{PREFIX}{metadata.name}"[:MAX_NAME_CHARACTERS].rstrip("-.")
+    """The request to plan alone."""
     spec = request.batch.spec.model_copy(update={"dry_run": True})
-    batch = request.batch.model_copy(
-        update={"metadata": metadata.model_copy(update={"name": name}), "spec": spec}
-    )
-    return replace(request, batch=batch)
+    return replace(request, batch=request.batch.model_copy(update={"spec": spec}))
 
 
 async def planned(request: Request, watcher: Watcher, clock: Callable[[], float], rtf: float) -> Planned:
     """Plan the sources, and leave nothing behind. Raises `PlanningError`, and `InterruptedBeforeRunsError`
     once the process that plans has ended after Ctrl-C."""
-    metadata = request.batch.metadata
-    folder = BatchFolder.of(request.home, metadata.namespace, metadata.name)
-    shutil.rmtree(folder.path, ignore_errors=True)  # an earlier one may have been killed
     stop = asyncio.Event()
-    try:
+    with _folder(request.home / APART, clock) as folder:
         with stopping_on_signals(stop, watcher):
-            batch = await run(request, watcher, stop, clock)
+            batch = await run(replace(request, apart=folder), watcher, stop, clock)
         status = batch.status.plan if batch.status else None
         return Planned(
             read_items(folder), status or PlanStatus(sources=0, recordings=0, media_seconds=0), rtf
         )
-    finally:
-        shutil.rmtree(folder.path, ignore_errors=True)
+
+
+@contextmanager
+def _folder(plans: Path, clock: Callable[[], float]) -> Iterator[BatchFolder]:
+    """A folder of this plan's own. What an earlier one left that was killed goes."""
+    plans.mkdir(parents=True, exist_ok=True)
+    for left in map(BatchFolder, plans.iterdir()):
+        if not is_alive(left) and clock() - left.path.stat().st_mtime > LEFT_SECONDS:
+            shutil.rmtree(left.path, ignore_errors=True)
+    with tempfile.TemporaryDirectory(dir=plans) as made:
+        yield BatchFolder(Path(made))
 
 
 def document(found: Planned) -> dict[str, Any]:
     """The plan as JSON values."""
     return {
         "recordings": len(found.items),
-        "media_hours": round(found.plan.media_seconds / 3600, 3),
-        "unknown_lengths": found.unknown_lengths,
-        "left_out": {each.reason: each.count for each in found.plan.left_out},
+        "mediaHours": round(found.plan.media_seconds / 3600, 3),
+        "unknownLengths": found.unknown_lengths,
+        "leftOut": {each.reason: each.count for each in found.plan.left_out},
         "rtf": found.rtf,
-        "gpu_hours": round(found.gpu_hours, 3),
+        "gpuHours": round(found.gpu_hours, 3),
         "items": [_item(item) for item in found.items],
     }
 
@@ -103,20 +106,17 @@ def _item(item: Item) -> Mapping[str, Any]:
         "id": item.id,
         "title": item.title,
         "url": without_credentials(item.url),
-        "duration_seconds": item.duration_seconds,
+        "durationSeconds": item.duration_seconds,
     }
 
 
 def show_plan(found: Planned, output: Output, to: Console) -> None:
     """Print the plan."""
-    match output:
-        case Output.JSON:
-            print(json.dumps(document(found), indent=2, ensure_ascii=False))
-        case Output.YAML:
-            print(yaml.safe_dump(document(found), sort_keys=False, allow_unicode=True), end="")
-        case Output.TABLE:
-            for line in _lines(found):
-                to.print(line, soft_wrap=not to.is_terminal)
+    if output is not Output.TABLE:
+        programs.show(document(found), output)
+        return
+    for line in _lines(found):
+        to.print(line, soft_wrap=not to.is_terminal)
 
 
 def _lines(found: Planned) -> list[str]:

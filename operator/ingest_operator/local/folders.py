@@ -3,6 +3,7 @@ per recording.
 
 <home>/models <home>/postgres <home>/cache
 <home>/batches/<namespace>/<name>/{batch.json,plan-N.json,status.json,runs/,scratch/}
+<home>/plans/<any>/, as long as an `ingestctl plan` takes
 """
 
 import json
@@ -35,6 +36,10 @@ def write_atomically(path: Path, text: str, mode: int = PRIVATE_MODE) -> None:
         file.flush()
         os.fsync(file.fileno())
     fresh.replace(path)
+
+
+APART: Final = "plans"
+"""The folder of plans that are no batch's: beside `batches`, where no name of a batch leads to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +95,12 @@ class BatchFolder:
     def of(cls, home: Path, namespace: str, name: str) -> "BatchFolder":
         """The folder of a batch."""
         return cls(home / "batches" / namespace / name)
+
+    @classmethod
+    def every(cls, home: Path) -> "tuple[BatchFolder, ...]":
+        """Those of all batches, and of plans that are made apart from them."""
+        found = (*home.glob("batches/*/*"), *home.glob(f"{APART}/*"))
+        return tuple(cls(path) for path in sorted(found) if path.is_dir())
 
     @property
     def batch(self) -> Path:

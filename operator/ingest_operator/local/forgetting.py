@@ -32,7 +32,7 @@ class GoneHere:
 def forget_here(home: Path, recordings: Iterable[str], *, dry_run: bool = False) -> GoneHere:
     """Remove what this home has of these recordings. Raises `BatchBusyError` if a batch of it is running."""
     away, files, plans = frozenset(recordings), 0, 0
-    for folder in _batches(home):
+    for folder in BatchFolder.every(home):
         with holding(folder):
             indexes, entries = _out_of_plans(folder, away, dry_run=dry_run)
             plans += entries
@@ -46,12 +46,6 @@ def forget_here(home: Path, recordings: Iterable[str], *, dry_run: bool = False)
                 ]
             files += _removed(left, dry_run=dry_run)
     return GoneHere(files, plans)
-
-
-def _batches(home: Path) -> Iterator[BatchFolder]:
-    for path in sorted((home / "batches").glob("*/*")):
-        if path.is_dir():
-            yield BatchFolder(path)
 
 
 def _of_recording(folder: BatchFolder, index: int) -> Iterator[Path]:

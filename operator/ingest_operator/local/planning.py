@@ -33,6 +33,9 @@ MAX_PLAN_ATTEMPTS: Final = 3
 PLAN_SECONDS: Final = 3600.0
 """A plan of ten thousand entries with full metadata takes minutes; one that takes an hour hangs."""
 
+STILL_SECONDS: Final = 15.0
+"""Seconds between two lines that a plan goes on."""
+
 _POLL_SECONDS: Final = 0.1
 
 
@@ -116,7 +119,7 @@ async def _planned(
         order = order_at(place)
         await gate.pass_through(order.sources, number, attempt, stop)
         began = time.time()
-        ended = await _ran(folder, order.to_json(), site, stop)
+        ended = await _ran(folder, order.to_json(), site, stop, gate.say)
         waits = await gate.hear(order.sources, _as_run(number, attempt, began, ended))
         outcome = outcome_of(ended)
         reason, message = outcome.reason or Reason.RECEIPT_MISSING, outcome.message
@@ -142,7 +145,9 @@ def _as_run(number: int, attempt: int, began: float, ended: Ended) -> Run:
     return Run(number, attempt, 0, rung=0, disruptions=0, started_at=began, ended_at=time.time(), ended=ended)
 
 
-async def _ran(folder: RunFolder, order: str, site: Site, stop: asyncio.Event) -> Ended:
+async def _ran(
+    folder: RunFolder, order: str, site: Site, stop: asyncio.Event, say: Callable[[str], None]
+) -> Ended:
     process = launch(
         folder,
         order,
@@ -150,9 +155,13 @@ async def _ran(folder: RunFolder, order: str, site: Site, stop: asyncio.Event) -
         Limits(None, PLAN_SECONDS),
         RunFacts(time.time(), charged_attempts=0, rung=0, disruptions=0),
     )
+    began = said_at = time.monotonic()
     while (ended := process.poll(time.time())) is None:
         if stop.is_set():
             process.stop(time.time())
+        elif (now := time.monotonic()) - said_at >= STILL_SECONDS:
+            said_at = now
+            say(f"planning: the sources are still being read, {round(now - began)} s so far")
         await asyncio.sleep(_POLL_SECONDS)
     if stop.is_set():
         raise InterruptedBeforeRunsError

@@ -81,6 +81,8 @@ class Request:
     """The voices that there are."""
     needs: Callable[[EnrolOrder], bool] = lambda _: True
     """Whether the store has not everything yet that an order would hear."""
+    apart: BatchFolder | None = None
+    """A folder in place of the batch's own, of which then nothing is read or written."""
 
 
 async def run(
@@ -89,7 +91,7 @@ async def run(
     """Run a batch to its end; returns the resource with its final status. Raises what `statuses`, `sources`
     and `planning` raise."""
     metadata = request.batch.metadata
-    folder = BatchFolder.of(request.home, metadata.namespace, metadata.name)
+    folder = request.apart or BatchFolder.of(request.home, metadata.namespace, metadata.name)
     with holding(folder), ExitStack() as ends:
         batch = succeeded_by(read_batch(folder), request.batch)
         statuses = FileStatusStore(folder, batch)

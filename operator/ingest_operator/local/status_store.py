@@ -50,7 +50,7 @@ def marked_alive(folder: BatchFolder, trace_id: str) -> Iterator[None]:
 def alive(home: Path) -> frozenset[str]:
     """The trace ids of the batches that sessions on this machine work on. That of a session that was killed
     is none of them: its lock went with it."""
-    found = map(_session, home.glob("batches/*/*/session"))
+    found = (_session(folder.path / "session") for folder in BatchFolder.every(home))
     return frozenset(trace_id for trace_id in found if trace_id is not None)
 
 
