@@ -2,19 +2,18 @@
 `commands`, the work of each in a module next to it."""
 
 import sys
+from typing import TYPE_CHECKING
 
-import typer
-from typer._completion_classes import completion_init
+if TYPE_CHECKING:
+    import typer
 
-from ingest_worker.sandbox.kernel import undumpable
-from ingestctl import ending
-from ingestctl.consoles import people
-from ingestctl.options import PLUGIN
+INTERRUPTED_EXIT = 130
+"""`ending.INTERRUPTED_EXIT`: whatever is imported may be interrupted too."""
 
 
 def plugin() -> None:
     """Run the command as kubectl's plugin."""
-    main(PLUGIN)
+    main("kubectl ingest")
 
 
 def complete_plugin() -> None:
@@ -26,25 +25,38 @@ def complete_plugin() -> None:
 
 def main(name: str = "ingestctl") -> None:
     """Run the command; an expected error is one line, without a traceback."""
+    try:
+        _run(name)
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED_EXIT)
+
+
+def _run(name: str) -> None:
+    # nothing is imported above: Ctrl-C meanwhile is no traceback
+    from typer._completion_classes import completion_init
+
+    from ingest_worker.sandbox import kernel
+    from ingestctl import ending
+
     completion_init()  # a shell may ask what can follow
-    undumpable()  # it may hold the store's password, and starts what reads hostile content
+    kernel.undumpable()  # it may hold the store's password, and starts what reads hostile content
     try:
         try:
             _app(sys.argv[1:])(prog_name=name)
         finally:
             ending.flush()
-    except KeyboardInterrupt:  # while the commands were imported
-        sys.exit(ending.INTERRUPTED_EXIT)
     except Exception as error:
         found = ending.of(error)
         if found is None:
             raise
+        from ingestctl.consoles import people
+
         for line in found.lines:
             people().print(line, soft_wrap=True)
         sys.exit(found.exit_code)
 
 
-def _app(arguments: list[str]) -> typer.Typer:
+def _app(arguments: list[str]) -> "typer.Typer":
     """What `search` needs, or all: to import every command takes longer than a running reader takes to
     answer."""
     if arguments[:1] == ["search"]:

@@ -8,7 +8,7 @@ import json
 import os
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -61,10 +61,13 @@ def file_name(recording: str, suffix: str) -> str:
     return f"{re.sub('[^A-Za-z0-9_-]', '_', plain)[:100]}-{digest}.{suffix}"
 
 
-def export_all(connection: Connection, form: BulkFormat, to: Path | None) -> Tally:
-    """Write every current transcript. Raises `StageError` and `CommandError`."""
+def export_all(
+    connection: Connection, form: BulkFormat, to: Path | None, reading: Callable[[int, int], None]
+) -> Tally:
+    """Write every current transcript; `reading` hears before each how many came before it, of how many.
+    Raises `StageError` and `CommandError`."""
     tally = Tally()
-    stored = _transcripts(connection, tally)
+    stored = _transcripts(connection, tally, reading)
     match form:
         case BulkFormat.JSONL:
             _write_lines(stored, to)
@@ -81,9 +84,12 @@ def _wanted(to: Path | None, what: str) -> Path:
     return to
 
 
-def _transcripts(connection: Connection, tally: Tally) -> Iterator[StoredTranscript]:
+def _transcripts(
+    connection: Connection, tally: Tally, reading: Callable[[int, int], None]
+) -> Iterator[StoredTranscript]:
     ids = sorted(row.id for row in recordings(connection) if row.state == "Ingested")
-    for each in ids:
+    for number, each in enumerate(ids):
+        reading(number, len(ids))
         try:
             found = transcript(connection, each)
         except StageError as error:

@@ -6,7 +6,7 @@ is the command's own, and is migrated before it is read.
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 from ingest_contract.failures import Reason
 from ingest_worker.errors import StageError
@@ -14,6 +14,7 @@ from ingest_worker.store.connect import Connection, connect
 from ingest_worker.store.errors import translated
 from ingest_worker.store.schema import applied, check, expected_version, migrate
 from ingestctl.place import Workplace
+from ingestctl.progress import going
 
 
 @contextmanager
@@ -21,12 +22,14 @@ def reading(place: Workplace) -> Iterator[Connection]:
     """A connection to a store that fits this program. Raises `StageError` with the next step if there is no
     store, or one that does not fit."""
     require_store(place)
-    with place.store() as dsn:
-        if place.dsn is None:
-            migrate(dsn)
-        with connect(dsn, application="ingestctl") as connection:
+    with ExitStack() as opened:
+        with going("opening the store"):
+            dsn = opened.enter_context(place.store())
+            if place.dsn is None:
+                migrate(dsn)
+            connection = opened.enter_context(connect(dsn, application="ingestctl"))
             require_schema(connection)
-            yield connection
+        yield connection
 
 
 def require_store(place: Workplace) -> None:

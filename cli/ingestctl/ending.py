@@ -7,10 +7,11 @@ Imports nothing of the project before there is an error: `search` may have answe
 import errno
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Final
+from typing import Final, NoReturn
 
 FAILED_EXIT: Final = 1
 """Something failed, or the cluster or store refuses or does not answer."""
@@ -41,6 +42,27 @@ class Ending:
 
     lines: tuple[str, ...]
     exit_code: int
+
+
+_LEAVING: Final[list[Callable[[], object]]] = []
+
+
+@contextmanager
+def when_left(act: Callable[[], object]) -> Iterator[None]:
+    """Do this if the command is left at once while the block lasts, instead of what the block would do at its
+    end. It must not take long."""
+    _LEAVING.append(act)
+    try:
+        yield
+    finally:
+        _LEAVING.remove(act)
+
+
+def leave() -> NoReturn:
+    """End at once: nobody is waited for, and nothing is cleared up but by `when_left`."""
+    for act in _LEAVING:
+        act()
+    os._exit(INTERRUPTED_EXIT)
 
 
 def flush() -> None:

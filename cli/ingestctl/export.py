@@ -8,6 +8,7 @@ from ingest_reader.exports.formats import FORMATS, Format
 from ingest_worker.store.reads import StoredTranscript, recordings, transcript
 from ingestctl.catalog import reading
 from ingestctl.place import Workplace
+from ingestctl.progress import going
 
 _NAMED_IDS = 5
 """How many ids an error names."""
@@ -20,7 +21,7 @@ class NoTranscriptError(Exception):
 def stored_transcript(place: Workplace, recording: str) -> StoredTranscript:
     """A recording's current transcript.
     Raises `NoTranscriptError`, and `StageError` if the store cannot be read."""
-    with reading(place) as connection:
+    with reading(place) as connection, going("reading the transcript"):
         found = transcript(connection, recording)
         if found is not None:
             return found

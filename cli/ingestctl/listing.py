@@ -5,11 +5,11 @@ from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from typing import Any, Final
 
-import yaml
 from rich.console import Console
 from rich.table import Table
 
 from ingest_contract.status import IngestBatchStatus
+from ingestctl import programs
 from ingestctl.backends.port import Found
 from ingestctl.causes import of_batch
 from ingestctl.options import Output
@@ -39,13 +39,13 @@ def record_of(found: Found, now: float) -> dict[str, Any]:
         "name": found.name,
         "state": status.state if batch else "Unreadable",
         "reason": why.reason if why else None,
-        "next_step": why.sentence if why else found.unreadable,
+        "nextStep": why.sentence if why else found.unreadable,
         "counts": json.loads(status.counts.to_json()),
-        "progress_percent": status.progress_percent,
-        "eta_seconds": status.eta_seconds,
+        "progressPercent": status.progress_percent,
+        "etaSeconds": status.eta_seconds,
         "cost": json.loads(status.cost.to_json()) if status.cost else None,
-        "created_at": _moment(found.created_at),
-        "age_seconds": None if found.created_at is None else round(now - found.created_at),
+        "createdAt": _moment(found.created_at),
+        "ageSeconds": None if found.created_at is None else round(now - found.created_at),
     }
 
 
@@ -55,13 +55,10 @@ def _moment(at: float | None) -> str | None:
 
 def show_list(found: Iterable[Found], output: Output, now: float, to: Console) -> None:
     """Print the batches."""
-    match output:
-        case Output.JSON:
-            print(json.dumps([record_of(each, now) for each in found], indent=2))
-        case Output.YAML:
-            print(yaml.safe_dump([record_of(each, now) for each in found], sort_keys=False), end="")
-        case Output.TABLE:
-            to.print(_table(tuple(found), now, narrow=to.width < NARROW_COLUMNS))
+    if output is Output.TABLE:
+        to.print(_table(tuple(found), now, narrow=to.width < NARROW_COLUMNS))
+    else:
+        programs.show([record_of(each, now) for each in found], output)
 
 
 def _table(found: tuple[Found, ...], now: float, *, narrow: bool) -> Table:

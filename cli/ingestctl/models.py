@@ -1,6 +1,7 @@
 """`ingestctl models`: model sets on this machine, as the worker's `models` package manages them."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from ingest_worker.errors import StageError
 from ingest_worker.models import ModelSet, fetch, load_set, open_models
 from ingest_worker.models.locks import LOCK_FILE, Lock, read_lock
 from ingest_worker.models.model_set import BUILT_IN
+from ingestctl.progress import going
 
 _GIB = 2**30
 
@@ -99,7 +101,8 @@ def fetch_with_bars(model_set: ModelSet, folder: Path, console: Console) -> Lock
                 begun.add(name)
                 console.print(f"{name}: {'here' if share >= 1 else 'fetching'}")
 
-        return fetch(model_set, folder, report)
+        with nullcontext() if console.is_terminal else going("checking what is here", console):
+            return fetch(model_set, folder, report)
 
 
 def verdict_text(lock: Lock, model_set: ModelSet, folder: Path) -> str:

@@ -36,6 +36,19 @@ Home = Annotated[
         "--home", envvar="INGEST_HOME", help="Where models, the embedded Postgres and batches are kept."
     ),
 ]
+ModelSet = Annotated[
+    str | None,
+    typer.Option(
+        "--model-set", help="The set (name or file) to take the text model from. Omitted: any that is here."
+    ),
+]
+Model = Annotated[
+    str | None,
+    typer.Option(
+        "--model",
+        help="The text model, where the store has vectors of several, for example all-MiniLM-L6-v2.",
+    ),
+]
 Format = Annotated[Output, typer.Option("--output", "-o", help="What to print on standard output.")]
 
 

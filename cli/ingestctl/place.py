@@ -1,9 +1,12 @@
 """Where the command works: the user's folders and the store it connects to."""
 
 import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -18,6 +21,7 @@ from ingest_worker.errors import StageError
 from ingestctl.asking.question import NoAnswerError
 from ingestctl.backends.port import CommandError
 from ingestctl.consoles import people
+from ingestctl.ending import when_left
 
 EXPECTED: Final = (
     BatchBusyError,
@@ -67,5 +71,18 @@ class Workplace:
 
         if not self.has_store:
             people().print(f"making a store in {self.home}: an embedded Postgres", soft_wrap=True)
-        with embedded(self.home / "postgres") as dsn:
+        folder = self.home / "postgres"
+        with embedded(folder) as dsn, when_left(partial(_stopped_by_another, folder)):
             yield dsn
+
+
+def _stopped_by_another(folder: Path) -> None:
+    """A process of its own stops the embedded Postgres once the workers, which are not waited for, have
+    ended."""
+    subprocess.Popen(
+        [sys.executable, "-m", "ingest_worker.store.embedded", str(folder)],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )

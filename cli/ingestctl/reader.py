@@ -4,7 +4,7 @@ Called by `serve` and `mcp`.
 """
 
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 
 from ingest_reader.corpus import Corpus
@@ -17,6 +17,7 @@ from ingestctl.asking.running import announced as announcement
 from ingestctl.catalog import require_schema, require_store
 from ingestctl.consoles import people
 from ingestctl.place import Workplace
+from ingestctl.progress import going
 from ingestctl.search import set_name_of
 
 
@@ -28,21 +29,24 @@ def opened(place: Workplace, model_set: str | None = None, model: str | None = N
         StageError: there is no store, or one that does not fit this program.
     """
     require_store(place)
-    with place.store() as dsn:
-        if place.dsn is None:  # the embedded store is the command's own
-            migrate(dsn)
-            create_roles(dsn)
-        with ReadingPool(dsn) as pool:
+    with ExitStack() as stack:
+        with going("opening the store"):
+            dsn = stack.enter_context(place.store())
+            if place.dsn is None:  # the embedded store is the command's own
+                migrate(dsn)
+                create_roles(dsn)
+            pool = stack.enter_context(ReadingPool(dsn))
             with pool.connection() as connection:
                 require_schema(connection)
-                if rights := writable(connection):
-                    people().print(
-                        f"The store's login could write {len(rights)} tables: every session is read only, "
-                        "and a member of ingest_reader could not write at all.",
-                        soft_wrap=True,
-                    )
-            wanted = TextModels(place.models, model_set and set_name_of(model_set), model)
-            yield Corpus(pool, embedding(pool, wanted))
+                rights = writable(connection)
+        if rights:
+            people().print(
+                f"The store's login could write {len(rights)} tables: every session is read only, "
+                "and a member of ingest_reader could not write at all.",
+                soft_wrap=True,
+            )
+        wanted = TextModels(place.models, model_set and set_name_of(model_set), model)
+        yield Corpus(pool, embedding(pool, wanted))
 
 
 def announced(

@@ -3,7 +3,6 @@
 import asyncio
 import json
 import logging
-import os
 import signal
 import sys
 import time
@@ -12,7 +11,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
 
-import yaml
 from rich.console import Console
 
 from ingest_contract.batch import IngestBatch
@@ -23,8 +21,9 @@ from ingest_operator.local.folders import BatchFolder
 from ingest_operator.local.interrupted import InterruptedBeforeRunsError
 from ingest_operator.local.planning import read_items
 from ingest_operator.local.session import Request, Watcher, run
+from ingestctl import programs
 from ingestctl.consoles import console
-from ingestctl.ending import FAILED_EXIT, INTERRUPTED_EXIT
+from ingestctl.ending import FAILED_EXIT, INTERRUPTED_EXIT, leave
 from ingestctl.options import Output
 from ingestctl.screen import Items, summary, table_of, watcher_on
 
@@ -69,7 +68,7 @@ def stopping_on_signals(stop: asyncio.Event, watcher: Watcher) -> Iterator[None]
 
     def asked() -> None:
         if stop.is_set():
-            os._exit(INTERRUPTED_EXIT)
+            leave()
         stop.set()
         watcher.said(
             "stopping: workers roll back and end; "
@@ -106,13 +105,10 @@ def show(batch: IngestBatch, items: Items, screen: Screen) -> None:
     for source in document["spec"]["sources"]:
         if "url" in source:
             source["url"] = without_credentials(source["url"])
-    match screen.output:
-        case Output.JSON:
-            print(json.dumps(document, indent=2))
-        case Output.YAML:
-            print(yaml.safe_dump(document, sort_keys=False), end="")
-        case Output.TABLE:
-            _show_table(batch, items, results())
+    if screen.output is Output.TABLE:
+        _show_table(batch, items, results())
+    else:
+        programs.show(document, screen.output)
 
 
 def results() -> Console:

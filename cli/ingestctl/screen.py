@@ -14,9 +14,7 @@ from ingest_contract.order import Item
 from ingest_contract.recording_status import RecordingState, RecordingStatus
 from ingest_contract.status import IngestBatchStatus
 from ingest_contract.text import legible, without_credentials
-
-PLAIN_EVERY_SECONDS: Final = 15.0
-"""Seconds between two lines about a recording whose state does not change."""
+from ingestctl.progress import PLAIN_EVERY_SECONDS
 
 _LIVE: Final = frozenset({RecordingState.FETCHING, RecordingState.RUNNING})
 
@@ -168,9 +166,11 @@ class TerminalWatcher:
         )
         self._tasks: dict[int, TaskID] = {}
         self._batch: TaskID | None = None
+        self._before: TaskID | None = None
         self._states: dict[int, tuple[RecordingState, int]] = {}
 
     def __enter__(self) -> Self:
+        self._before = self._bars.add_task("getting ready".ljust(_TITLE_COLUMNS), total=None, note="")
         self._bars.start()
         return self
 
@@ -183,6 +183,9 @@ class TerminalWatcher:
 
     def showed(self, status: IngestBatchStatus, items: Items) -> None:
         """Move the bars; a recording that ended becomes a line above them."""
+        if self._before is not None:  # until now sources were read, or voices heard
+            self._bars.remove_task(self._before)
+            self._before = None
         for row in sorted(status.recordings, key=lambda row: row.index):
             known = self._states.get(row.index)
             self._states[row.index] = (row.state, row.run)

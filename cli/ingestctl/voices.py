@@ -1,19 +1,16 @@
 """What `ingestctl voices` prints: tables for people, JSON or YAML for programs. Decides nothing."""
 
-import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
-from datetime import datetime
 from typing import Any
 
-import yaml
 from rich.console import Console
 from rich.table import Table
 
-from ingest_contract.text import escaped, legible, without_credentials
+from ingest_contract.text import legible, without_credentials
 from ingest_reader.exports.links import link_at
 from ingest_worker.store.deciding import Done
 from ingest_worker.store.voice_list import DecisionRow, VoiceDetails, VoiceRow
+from ingestctl import programs
 from ingestctl.consoles import console
 from ingestctl.options import Output
 from ingestctl.screen import duration
@@ -28,7 +25,7 @@ _NARROW_COLUMNS = 100
 def show_voices(rows: Sequence[VoiceRow], output: Output) -> None:
     """The list of voices."""
     if output is not Output.TABLE:
-        _print([_value(row) for row in rows], output)
+        programs.show([_value(row) for row in rows], output)
         return
     to = _console()
     if to.width < _NARROW_COLUMNS:
@@ -54,9 +51,8 @@ def show_voices(rows: Sequence[VoiceRow], output: Output) -> None:
 def show_voice(found: VoiceDetails, output: Output) -> None:
     """One voice: where it speaks, what was decided, and what is open."""
     if output is not Output.TABLE:
-        value = asdict(found)
-        value["appearances"] = [_value(each) for each in found.appearances]
-        _print(value, output)
+        appearances = [_value(each) for each in found.appearances]
+        programs.show({**programs.record(found), "appearances": appearances}, output)
         return
     to = _console()
     count = len({each.recording for each in found.appearances})
@@ -84,7 +80,7 @@ def show_voice(found: VoiceDetails, output: Output) -> None:
 def show_decisions(rows: Sequence[DecisionRow], output: Output) -> None:
     """History."""
     if output is not Output.TABLE:
-        _print([asdict(row) for row in rows], output)
+        programs.show(rows, output)
         return
     to = _console()
     for row in rows:
@@ -100,7 +96,7 @@ def show_decisions(rows: Sequence[DecisionRow], output: Output) -> None:
 def show_done(done: Done, output: Output) -> None:
     """What a decision has changed."""
     if output is not Output.TABLE:
-        _print(asdict(done), output)
+        programs.show(done, output)
         return
     to = _console()
     head = f"decision {done.decision}: " if done.decision else ""
@@ -129,7 +125,7 @@ def show_done(done: Done, output: Output) -> None:
 def show_value(value: Any, lines: Sequence[str], output: Output) -> None:
     """A value for programs, or these lines for people."""
     if output is not Output.TABLE:
-        _print(value, output)
+        programs.show(value, output)
         return
     to = _console()
     for line in lines:
@@ -164,19 +160,7 @@ def _listen(url: str, start: float) -> str:
 
 
 def _value(row: Any) -> dict[str, Any]:
-    return {**asdict(row), "url": without_credentials(row.url), "link": _listen(row.url, row.start)}
-
-
-def _print(value: Any, output: Output) -> None:
-    plain = json.loads(json.dumps(value, ensure_ascii=False, default=_plain))
-    if output is Output.JSON:
-        print(escaped(json.dumps(plain, ensure_ascii=False, indent=2)))
-    else:
-        print(yaml.safe_dump(plain, allow_unicode=True, sort_keys=False), end="")
-
-
-def _plain(value: object) -> str:
-    return value.isoformat() if isinstance(value, datetime) else str(value)
+    return {**programs.record(row), "url": without_credentials(row.url), "link": _listen(row.url, row.start)}
 
 
 def _console() -> Console:

@@ -2,11 +2,10 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
-import yaml
 from rich.console import Console
 from rich.table import Table
 
@@ -14,6 +13,7 @@ from ingest_contract.batch import IngestBatch
 from ingest_contract.order import Item
 from ingest_contract.status import IngestBatchStatus
 from ingest_contract.text import legible, without_credentials
+from ingestctl import programs
 from ingestctl.backends.near import near_names
 from ingestctl.backends.port import Batches, CommandError, EventSeen, Found, MissingError, RunSeen
 from ingestctl.causes import Why, of_batch, of_recording, sentence_of, state_of
@@ -90,13 +90,10 @@ def chosen(text: str, items: Mapping[int, Item], status: IngestBatchStatus, batc
 
 def show_why(answered: Answer, output: Output, to: Console) -> None:
     """Print the answer."""
-    match output:
-        case Output.JSON:
-            print(json.dumps(document(answered), indent=2, ensure_ascii=False))
-        case Output.YAML:
-            print(yaml.safe_dump(document(answered), sort_keys=False, allow_unicode=True), end="")
-        case Output.TABLE:
-            _print(answered, to)
+    if output is Output.TABLE:
+        _print(answered, to)
+    else:
+        programs.show(document(answered), output)
 
 
 def document(answered: Answer) -> dict[str, Any]:
@@ -115,27 +112,27 @@ def document(answered: Answer) -> dict[str, Any]:
                 "state": answered.state,
                 "row": json.loads(row.to_json()) if row else None,
             },
-            "runs": [asdict(run) for run in answered.runs],
+            "runs": [programs.record(run) for run in answered.runs],
             "log": answered.log.splitlines(),
         }
     return {
         "namespace": answered.found.namespace,
         "name": answered.found.name,
         "state": status.state,
-        "why": asdict(answered.why),
+        "why": programs.record(answered.why),
         **own,
         "conditions": [json.loads(each.to_json()) for each in status.conditions],
         "failures": _reasons(status.failures),
         "skips": _reasons(status.skips),
-        "sounds_like": {each.language: each.count for each in status.sums.sounds_like},
+        "soundsLike": {each.language: each.count for each in status.sums.sounds_like},
         "nodes": [json.loads(each.to_json()) for each in status.nodes],
-        "events": [asdict(event) for event in answered.events],
+        "events": [programs.record(event) for event in answered.events],
         "gaps": list(answered.gaps),
     }
 
 
 def _reasons(entries: Sequence[Any]) -> list[dict[str, Any]]:
-    return [{"reason": e.reason, "count": e.count, "next_step": sentence_of(e.reason)} for e in entries]
+    return [{"reason": e.reason, "count": e.count, "nextStep": sentence_of(e.reason)} for e in entries]
 
 
 def _print(answered: Answer, to: Console) -> None:

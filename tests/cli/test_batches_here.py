@@ -25,10 +25,10 @@ from ingest_operator.local.interrupted import InterruptedBeforeRunsError
 from ingest_operator.local.processes import read_started
 from ingest_operator.local.session import Request, run
 from ingest_operator.local.starting import born_at
-from ingest_operator.local.status_store import marked_alive, read_batch
+from ingest_operator.local.status_store import alive, marked_alive, read_batch
 from ingestctl.backends.here import Here
 from ingestctl.backends.port import PassingError
-from ingestctl.planning import document, dry, planned
+from ingestctl.planning import LEFT_SECONDS, document, dry, planned
 from ingestctl.watching import follow
 from testkit.cluster.program import until
 from tests.support.command_line import CommandLine
@@ -105,7 +105,7 @@ def test_a_batch_of_this_machine_is_listed_followed_and_explained(
         "talks",
         "CompleteWithFailures",
     )
-    assert record["age_seconds"] >= 0
+    assert record["ageSeconds"] >= 0
     assert command("list").out.split()[-10:][:3] == ["default", "talks", "CompleteWithFailures"]
     followed = command("watch", "talks")
     assert (followed.code, "CompleteWithFailures: Every recording is final" in followed.err) == (1, True)
@@ -115,12 +115,12 @@ def test_a_batch_of_this_machine_is_listed_followed_and_explained(
     why = command("why", "talks", failed.id)
     assert f"NotFound: {FAILURES[Reason.NOT_FOUND].next_step}" in why.out
     told = json.loads(command("why", "talks", f"#{failed.index}", "-o", "json").out)
-    assert [(run["state"], run["exit_code"]) for run in told["runs"]] == [("Succeeded", 0), ("NotFound", 27)]
+    assert [(run["state"], run["exitCode"]) for run in told["runs"]] == [("Succeeded", 0), ("NotFound", 27)]
     logs = command("logs", "talks", failed.id, "-o", "json")
     assert (logs.code, json.loads(logs.out)["run"]["number"]) == (0, 2)
     assert command("logs", "talks", failed.id, "--run", "9").code == 2
     answers = [command(*arguments) for _, *arguments in commands_under("On this machine")]
-    assert [said.code for said in answers] == [0, 1, 0, 0, 0, 0, 0], "something failed, as `watch` says"
+    assert [said.code for said in answers] == [0, 0, 1, 0, 0, 0, 0, 0], "something failed, as `watch` says"
     text = (finished / "talks.html").read_text(encoding="utf-8")
     assert "default/talks" in text
     assert "NotFound" in text
@@ -214,13 +214,40 @@ def test_ctrl_c_ends_the_watch_and_leaves_no_traceback(finished: Path) -> None:
     assert "Traceback" not in rest
 
 
+def left_in(home: Path) -> list[str]:
+    """The folders of batches and of plans that are still there."""
+    return sorted(folder.path.name for folder in BatchFolder.every(home))
+
+
 def test_a_plan_says_what_would_be_done_and_leaves_nothing_behind(home: Path) -> None:
     request = a_request(home, "succeed", "fail NotFound")
     found = asyncio.run(planned(dry(request), Silent(), time.time, 0.1))
     told = document(found)
-    assert (told["recordings"], told["left_out"], told["rtf"]) == (2, {}, 0.1)
-    assert told["gpu_hours"] == round(told["media_hours"] * 0.1, 3)
-    assert list((home / "batches" / "default").iterdir()) == []
+    assert (told["recordings"], told["leftOut"], told["rtf"]) == (2, {}, 0.1)
+    assert told["gpuHours"] == round(told["mediaHours"] * 0.1, 3)
+    assert left_in(home) == []
+
+
+def test_a_plan_leaves_every_batch_alone_whatever_it_is_called(home: Path) -> None:
+    others = [BatchFolder.of(home, "default", name) for name in ("talks", "dry-run-talks", "plans")]
+    for other in others:
+        other.path.mkdir(parents=True)
+        other.status.write_text("what ran here", encoding="utf-8")
+    asyncio.run(planned(dry(a_request(home, "succeed")), Silent(), time.time, 0.1))
+    assert [other.status.read_text(encoding="utf-8") for other in others] == ["what ran here"] * 3
+
+
+def test_a_plan_clears_up_after_one_that_was_killed_and_leaves_one_that_goes_on(home: Path) -> None:
+    folders = [BatchFolder(home / "plans" / name) for name in ("killed", "fresh", "long")]
+    long_ago = time.time() - LEFT_SECONDS - 60
+    for folder in folders:
+        folder.path.mkdir(parents=True)
+    with marked_alive(folders[2], "somebody"):
+        for folder in (folders[0], folders[2]):
+            os.utime(folder.path, (long_ago, long_ago))
+        asyncio.run(planned(dry(a_request(home, "succeed")), Silent(), time.time, 0.1))
+        assert alive(home) == {"somebody"}
+    assert left_in(home) == ["fresh", "long"]
 
 
 def test_ctrl_c_ends_the_process_that_plans(home: Path) -> None:
@@ -228,8 +255,9 @@ def test_ctrl_c_ends_the_process_that_plans(home: Path) -> None:
 
     async def interrupted() -> int:
         task = asyncio.create_task(planned(dry(a_request(home, "endless")), Silent(), time.time, 0.1))
-        facts = RunFolder(BatchFolder.of(home, "default", "dry-run-talks").path / "plans" / "0000-01")
-        await asyncio.to_thread(until, facts.started.exists, "somebody plans")
+        began = "plans/*/plans/0000-01/started.json"
+        await asyncio.to_thread(until, lambda: next(home.glob(began), None) is not None, "somebody plans")
+        (facts,) = (RunFolder(path.parent) for path in home.glob(began))  # noqa: ASYNC240  one folder
         started = read_started(facts)
         assert started is not None
         os.kill(os.getpid(), signal.SIGINT)
@@ -238,4 +266,4 @@ def test_ctrl_c_ends_the_process_that_plans(home: Path) -> None:
         return started.pid
 
     assert born_at(asyncio.run(interrupted())) is None
-    assert list((home / "batches" / "default").iterdir()) == []
+    assert left_in(home) == []

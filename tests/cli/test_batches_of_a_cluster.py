@@ -87,7 +87,7 @@ def test_a_batch_is_listed_followed_explained_and_retried_with_the_roles_of_peop
     told = json.loads(one.out)
     assert (told["why"]["reason"], told["why"]["sentence"]) == ("NotFound", NOT_FOUND)
     (run,) = told["runs"]
-    assert (run["number"], run["state"], run["exit_code"]) == (
+    assert (run["number"], run["state"], run["exitCode"]) == (
         1,
         "NotFound",
         FAILURES[Reason.NOT_FOUND].exit_code,

@@ -32,6 +32,7 @@ LOOK, STEER = (
 
 LOOKING = (
     "list",
+    "status talks",
     "watch talks",
     "why talks",
     "why talks 0",

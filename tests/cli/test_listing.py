@@ -54,9 +54,9 @@ def test_json_has_the_state_and_the_next_step_of_every_batch(
 ) -> None:
     show_list([found(state)], Output.JSON, NOW, Console())
     (record,) = json.loads(capsys.readouterr().out)
-    assert (record["reason"], record["counts"]["failed"], record["age_seconds"]) == (state, 3, 7300)
-    assert ": " in record["next_step"]
-    assert record["created_at"] == "2027-01-15T05:58:20+00:00"
+    assert (record["reason"], record["counts"]["failed"], record["ageSeconds"]) == (state, 3, 7300)
+    assert ": " in record["nextStep"]
+    assert record["createdAt"] == "2027-01-15T05:58:20+00:00"
 
 
 def test_a_batch_of_another_version_has_its_line_and_says_why(capsys: pytest.CaptureFixture[str]) -> None:
@@ -64,7 +64,7 @@ def test_a_batch_of_another_version_has_its_line_and_says_why(capsys: pytest.Cap
     assert shown(strange)[1].split()[:3] == ["talks", "later", "Unreadable"]
     show_list([strange], Output.JSON, NOW, Console())
     (record,) = json.loads(capsys.readouterr().out)
-    assert (record["state"], record["next_step"]) == ("Unreadable", "spec.colour: no such field")
+    assert (record["state"], record["nextStep"]) == ("Unreadable", "spec.colour: no such field")
 
 
 @pytest.mark.parametrize(

@@ -82,6 +82,7 @@ class Terminal:
                 file=self._file, force_terminal=True, width=120, markup=False, emoji=False, highlight=False
             )
         )
+        self.watcher._bars.live.auto_refresh = False  # another thread would draw between two of ours
 
     def shows(self, *rows: RecordingStatus, percent: int = 0) -> list[str]:
         """The bars after this status, as text, as they are drawn next."""
@@ -112,6 +113,14 @@ def running(
 ) -> RecordingStatus:
     row = RecordingStatus(index=index, id=f"test:{index}", state=RecordingState.RUNNING, run=number)
     return row.model_copy(update={"stage": stage, "percent": percent})
+
+
+def test_before_the_first_status_a_bar_says_that_somebody_is_at_work(terminal: Terminal) -> None:
+    terminal.watcher.said("planning: looking at 1 sources")
+    said, ready = terminal.above().splitlines()[-2:]
+    assert said == "planning: looking at 1 sources"
+    assert re.match(r"getting ready +\S+ +0%", ready)
+    assert not any("getting ready" in line for line in terminal.shows(running(0)))
 
 
 def test_each_recording_that_runs_has_a_bar_that_moves_and_the_batch_has_one(terminal: Terminal) -> None:

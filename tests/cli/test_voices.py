@@ -64,7 +64,7 @@ def test_a_stretch_is_corrected_by_the_clock_and_taken_back(database: str, corpu
     assert said(database, "undo", "1").exit_code == 0
     assert passages(corpus, "test:one") == ["unknown #1", "unknown #2", "unknown #1"]
     history = json.loads(said(database, "history", "-o", "json").stdout)
-    assert [(row["kind"], row["undone_by"]) for row in history] == [("correct", 2), ("undo", None)]
+    assert [(row["kind"], row["undoneBy"]) for row in history] == [("correct", 2), ("undo", None)]
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import pytest
 
+from ingest_worker.sandbox import kernel
 from ingestctl import __main__ as entry
 
 
@@ -29,7 +30,7 @@ class CommandLine:
         return self._ran("kubectl ingest", arguments)
 
     def _ran(self, name: str, arguments: tuple[object, ...]) -> Said:
-        self.patch.setattr(entry, "undumpable", lambda: None)
+        self.patch.setattr(kernel, "undumpable", lambda: None)
         self.patch.setattr(sys, "argv", [name, *map(str, arguments)])
         self.capture.readouterr()
         code: object = 0

@@ -12,7 +12,7 @@ from ingestctl.asking.finding import Readers, find
 from ingestctl.asking.printing import show
 from ingestctl.asking.question import Question
 from ingestctl.consoles import console, people
-from ingestctl.options import Dsn, Format, Home, Output, root
+from ingestctl.options import Dsn, Format, Home, Model, ModelSet, Output, root
 
 _TIME = re.compile(r"(?:(\d{1,6})h)?(?:(\d{1,6})m)?(?:(\d{1,9})s?)?")
 
@@ -80,20 +80,8 @@ def search(  # noqa: PLR0913, PLR0917  the options of a command are its paramete
     limit: Annotated[
         int, typer.Option("--limit", min=1, max=MOST_FOUND_PASSAGES, help="At most so many passages.")
     ] = 10,
-    model_set: Annotated[
-        str | None,
-        typer.Option(
-            "--model-set",
-            help="The set (name or file) to take the text model from. Omitted: any that is here.",
-        ),
-    ] = None,
-    model: Annotated[
-        str | None,
-        typer.Option(
-            "--model",
-            help="The text model, where the store has vectors of several, for example all-MiniLM-L6-v2.",
-        ),
-    ] = None,
+    model_set: ModelSet = None,
+    model: Model = None,
     reader: Annotated[
         str | None,
         typer.Option(

@@ -4,10 +4,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from ingest_contract.text import without_credentials
 from ingest_operator.local.folders import home_folder
 from ingest_reader.doors import TokenError, token_in
 from ingestctl.asking.question import FoundHits, NoAnswerError, Question, asked_of
 from ingestctl.asking.running import running
+from ingestctl.progress import going
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,19 +34,22 @@ def find(
     if readers.address:
         if why:
             raise NoAnswerError(f"{why}: leave that out, or --reader (INGEST_READER)")
-        return asked_of(readers.address, question, _token(readers.token_file))
+        with going(f"asking the reader at {without_credentials(readers.address)}"):
+            return asked_of(readers.address, question, _token(readers.token_file))
     place = (home or home_folder()).expanduser().resolve()
     reader = None if why else running(place, dsn or None)
     if reader is not None:
         try:
-            return asked_of(reader.address, question, _token(reader.token_file))
+            with going(f"asking the reader at {reader.address}"):
+                return asked_of(reader.address, question, _token(reader.token_file))
         except NoAnswerError as error:
             why = str(error)
     tell(why or "no reader of this store runs for this home (`ingestctl serve`)")
-    from ingestctl.place import Workplace
-    from ingestctl.search import find as find_in_store
+    with going("searching the store"):
+        from ingestctl.place import Workplace
+        from ingestctl.search import find as find_in_store
 
-    return find_in_store(Workplace.of(home, dsn), question)
+        return find_in_store(Workplace.of(home, dsn), question)
 
 
 def _token(file: Path | str | None) -> str | None:

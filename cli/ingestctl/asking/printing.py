@@ -1,13 +1,13 @@
 """What a search found, for people and for programs."""
 
-import json
 from typing import Any, Final
 
 from rich.console import Console
 from rich.text import Text
 
-from ingest_contract.text import escaped, legible
+from ingest_contract.text import legible
 from ingest_reader.exports.links import NOBODY, clock
+from ingestctl import programs
 from ingestctl.asking.question import FoundHits
 from ingestctl.options import Output
 
@@ -21,16 +21,11 @@ def show(found: FoundHits, output: Output, console: Console, people: Console) ->
     """Print the hits, and beside them what a reader must know."""
     for note in found.notes:
         people.print(f"note: {note}", soft_wrap=True)
-    match output:
-        case Output.JSON:
-            print(escaped(json.dumps(found.items, ensure_ascii=False, indent=2)))
-        case Output.YAML:
-            import yaml
-
-            print(yaml.safe_dump(found.items, allow_unicode=True, sort_keys=False), end="")
-        case Output.TABLE:
-            for number, each in enumerate(found.items, 1):
-                console.print(as_text(number, each), soft_wrap=True)
+    if output is not Output.TABLE:
+        programs.show(programs.renamed(found.items), output)
+        return
+    for number, each in enumerate(found.items, 1):
+        console.print(as_text(number, each), soft_wrap=True)
 
 
 def as_text(number: int, hit: dict[str, Any]) -> Text:

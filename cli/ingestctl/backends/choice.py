@@ -3,7 +3,7 @@ plugin of kubectl. Never one in place of the other."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -16,6 +16,7 @@ from ingestctl.backends.port import Batches
 from ingestctl.ending import INTERRUPTED_EXIT
 from ingestctl.options import PLUGIN
 from ingestctl.place import Workplace
+from ingestctl.progress import going
 
 T = TypeVar("T")
 
@@ -61,14 +62,16 @@ async def opened(where: Where) -> AsyncIterator[Batches]:
         yield InCluster(api, there, namespace)
 
 
-def on(where: Where, story: Callable[[Batches], Awaitable[T]]) -> T:
-    """Carry out a story there. Ctrl-C ends it without a word."""
+def on(where: Where, story: Callable[[Batches], Awaitable[T]], *, tells: bool = False) -> T:
+    """Carry out a story there. Ctrl-C ends it without a word. `tells`: it says itself what goes on."""
 
     async def carried_out() -> T:
         async with opened(where) as batches:
             return await story(batches)
 
+    what = "reading the batches of this machine" if where.is_here else "asking the cluster"
     try:
-        return asyncio.run(carried_out())
+        with nullcontext() if tells else going(what):
+            return asyncio.run(carried_out())
     except KeyboardInterrupt:
         raise typer.Exit(INTERRUPTED_EXIT) from None

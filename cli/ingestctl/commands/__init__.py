@@ -3,10 +3,10 @@ module that does the work."""
 
 from ingestctl.asking.command import EXAMPLES, search
 from ingestctl.commands.app import app
-from ingestctl.commands.batches import run, status
+from ingestctl.commands.batches import run
 from ingestctl.commands.completion import completion
 from ingestctl.commands.doctor import doctor, migrate
-from ingestctl.commands.following import list_batches, watch, why
+from ingestctl.commands.following import list_batches, status, watch, why
 from ingestctl.commands.forgetting import forget, lift_tombstone, list_tombstones
 from ingestctl.commands.logs import logs
 from ingestctl.commands.models import fetch, list_sets, lock_set, verify

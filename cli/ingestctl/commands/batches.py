@@ -1,8 +1,7 @@
-"""`ingestctl run` and `status`: batches on this machine."""
+"""`ingestctl run`: a batch on this machine."""
 
 import re
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -13,13 +12,11 @@ from ingest_operator.core.orders import Machine, runtime_of
 from ingest_operator.local.folders import BatchFolder
 from ingest_operator.local.planning import read_items
 from ingest_operator.local.session import Request
-from ingest_operator.local.sources import Mounts
 from ingest_operator.local.status_store import read_batch
 from ingest_worker.cgroup import usable_cores
 from ingest_worker.unheard import needs_hearing
-from ingestctl.backends.here import folder_here
 from ingestctl.backends.port import MissingError
-from ingestctl.commands.app import Cookies, ItsName, Namespace, Secrets, app, pairs
+from ingestctl.commands.app import ConfigMaps, Cookies, Files, Secrets, Volumes, app, mounted
 from ingestctl.consoles import people
 from ingestctl.files import asked
 from ingestctl.options import Dsn, Format, Home, Output
@@ -27,7 +24,7 @@ from ingestctl.place import Workplace
 from ingestctl.prepare import prepared, require_models
 from ingestctl.retention import retained
 from ingestctl.retrying import pass_of
-from ingestctl.run import Screen, run_batch, show
+from ingestctl.run import Screen, run_batch
 
 OWN_CHARACTERS = 50
 """Characters of a file's own `retryFailed` that a pass asked for beside it is called after: the field has
@@ -48,12 +45,7 @@ def _bytes(text: str | None) -> int | None:
 
 @app.command(epilog="Example: ingestctl run batch.yaml --memory 6G")
 def run(  # noqa: PLR0913, PLR0917  the options of a command are its parameters
-    files: Annotated[
-        list[Path],
-        typer.Argument(
-            help="The batch; profiles and voices may be in the same file or in others.", metavar="FILE"
-        ),
-    ],
+    files: Files,
     dsn: Dsn = None,
     home: Home = None,
     output: Format = Output.TABLE,
@@ -61,14 +53,8 @@ def run(  # noqa: PLR0913, PLR0917  the options of a command are its parameters
         str | None,
         typer.Option("--memory", help="End a worker that uses more, for example 6G; it is tried smaller."),
     ] = None,
-    volume: Annotated[
-        list[str] | None,
-        typer.Option("--volume", help="CLAIM=FOLDER: where a volume source is on this machine."),
-    ] = None,
-    config_map: Annotated[
-        list[str] | None,
-        typer.Option("--config-map", help="NAME=FOLDER: where a ConfigMap's keys are as files."),
-    ] = None,
+    volume: Volumes = None,
+    config_map: ConfigMaps = None,
     secret: Secrets = None,
     cookies: Cookies = None,
     retry_failed: Annotated[  # noqa: FBT002 -- a flag that is off unless it is given
@@ -91,9 +77,7 @@ def run(  # noqa: PLR0913, PLR0917  the options of a command are its parameters
     place = Workplace.of(home, dsn)
     wanted = asked(files)
     batch, profile = wanted.batch, wanted.profile
-    mounts = Mounts(
-        pairs(volume, "--volume"), pairs(config_map, "--config-map"), pairs(secret, "--secret"), cookies
-    )
+    mounts = mounted(volume, config_map, secret, cookies)
     limit = _bytes(memory)
     if retry_failed and retry:
         raise typer.BadParameter("--retry-failed takes all of them", param_hint="--retry")
@@ -146,21 +130,3 @@ def _machine() -> Machine:
     from ingest_worker.gpu import gpu_is_present
 
     return Machine(has_gpu=gpu_is_present(), cores=usable_cores())
-
-
-@app.command(epilog="Example: ingestctl status my-channel --output yaml")
-def status(
-    name: ItsName,
-    namespace: Namespace = "default",
-    home: Home = None,
-    output: Format = Output.TABLE,
-) -> None:
-    """Show how far a batch is, or how it ended:
-    with -o json or yaml, the same format as `kubectl get` in a cluster."""
-    folder = folder_here(Workplace.of(home, None).home, namespace, name)
-    batch = read_batch(folder)
-    if batch is None:
-        raise MissingError(
-            f"{namespace}/{name} has no status yet: `ingestctl run` with its file plans it first"
-        )
-    show(batch, read_items(folder), Screen(people(), output))

@@ -20,6 +20,7 @@ from ingestctl.files import read_all
 from ingestctl.machine import facts_of, trials
 from ingestctl.options import Dsn, Home
 from ingestctl.place import Workplace
+from ingestctl.progress import going
 
 
 def profile_in(path: Path | None) -> IngestProfileSpec:
@@ -83,7 +84,7 @@ def migrate(
     """Migrate a database to this program's schema, as its owner. Safe to repeat. The embedded store does this
     by itself."""
     console = people()
-    with Workplace.of(home, dsn).store() as address:
+    with Workplace.of(home, dsn).store() as address, going("migrating the schema"):
         applied = apply_migrations(address)
         for size in dimension or ():
             ensure_dimension(address, size)

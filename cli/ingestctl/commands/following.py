@@ -1,23 +1,28 @@
-"""`ingestctl list`, `watch` and `why`: batches of this machine or of a cluster."""
+"""`ingestctl list`, `status`, `watch` and `why`: batches of this machine or of a cluster."""
 
 import json
 import time
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
+from ingest_contract.batch import IngestBatch
+from ingest_contract.order import Item
 from ingest_contract.status import IngestBatchStatus
+from ingestctl import programs
 from ingestctl.backends.choice import Where, on
 from ingestctl.backends.port import Batches, Found
+from ingestctl.causes import of_batch
 from ingestctl.commands.app import ItsName, app
 from ingestctl.commands.somewhere import somewhere
 from ingestctl.consoles import people
 from ingestctl.listing import record_of, show_list
 from ingestctl.options import Format, Output
-from ingestctl.run import exit_code, results
+from ingestctl.run import Screen, exit_code, results, show
 from ingestctl.screen import watcher_on
-from ingestctl.watching import Shown, batch_of, follow, on_screen
+from ingestctl.watching import Shown, batch_of, follow, on_screen, with_rows
 from ingestctl.why import answer, show_why
 
 
@@ -52,6 +57,35 @@ def list_batches(
     show_list(found, output, time.time(), results())
 
 
+@app.command(
+    epilog="Examples: ingestctl status my-channel --output yaml; kubectl ingest status my-channel -n talks"
+)
+@somewhere
+def status(
+    name: ItsName,
+    *,
+    where: Where,
+    output: Format = Output.TABLE,
+) -> None:
+    """Show how far a batch is, or how it ended:
+    with -o json or yaml, the same format as `kubectl get` in a cluster.
+
+    Exit code 0; 1 if the cluster refuses or does not answer; 2 if there is no such batch.
+    """
+
+    async def story(batches: Batches) -> tuple[IngestBatch, Mapping[int, Item]]:
+        found = await batches.get(name)
+        batch = batch_of(found)
+        return batch, with_rows(batch.status or IngestBatchStatus(), await batches.items(found))
+
+    batch, items = on(where, story)
+    if batch.status is None and output is Output.TABLE:
+        why = of_batch(batch)
+        people().print(f"{batch.metadata.namespace}/{name}: {why.reason}: {why.sentence}", soft_wrap=True)
+        return
+    show(batch, items, Screen(people(), output))
+
+
 @app.command(epilog="Examples: ingestctl watch my-channel; kubectl ingest watch my-channel -n talks")
 @somewhere
 def watch(
@@ -71,25 +105,26 @@ def watch(
         )
     if output is Output.TABLE:
         with watcher_on(people()) as watcher:
-            found = on(where, lambda batches: follow(batches, name, on_screen(watcher), watcher.said))
+            found = on(
+                where, lambda batches: follow(batches, name, on_screen(watcher), watcher.said), tells=True
+            )
     else:
         say = people().print
-        found = on(where, lambda batches: follow(batches, name, _as_lines(), say))
+        found = on(where, lambda batches: follow(batches, name, _as_lines(), say), tells=True)
     raise typer.Exit(exit_code(batch_of(found)))
 
 
 def _as_lines() -> Shown:
-    last: list[str] = [""]
+    last: list[Any] = [None]
 
     def shown(found: Found, status: IngestBatchStatus, _: object) -> None:
         record = record_of(found, time.time()) | {
             "recordings": json.loads(status.to_json()).get("recordings", [])
         }
-        del record["age_seconds"]
-        line = json.dumps(record)
-        if line != last[0]:
-            print(line, flush=True)
-        last[0] = line
+        del record["ageSeconds"]
+        if record != last[0]:
+            programs.show_line(record)
+        last[0] = record
 
     return shown
 

@@ -21,6 +21,7 @@ from ingestctl.commands.app import Namespace, app
 from ingestctl.commands.voices import Who, called, signed
 from ingestctl.options import Dsn, Format, Home, Output
 from ingestctl.place import Workplace
+from ingestctl.progress import going
 from ingestctl.voices import show_value
 
 group = typer.Typer(
@@ -90,13 +91,18 @@ def forget(  # noqa: PLR0913, PLR0917  the options of a command are its paramete
     try:
         with reading(place) as connection:
             if not (yes or dry_run):
-                _confirm(go(connection, signed(who, why, dry_run=True)))
-            gone = go(connection, by)
-            here = GoneHere(0, 0)
-            if voice is None:
-                here = forget_here(place.home, gone.recordings, dry_run=dry_run)
-            if not dry_run:
-                sweep(connection)
+                with going("counting what would go"):
+                    would_go = go(connection, signed(who, why, dry_run=True))
+                _confirm(would_go)
+            with going("counting what would go" if dry_run else "forgetting, in the store") as step:
+                gone = go(connection, by)
+                here = GoneHere(0, 0)
+                if voice is None:
+                    step.text = "looking through what this machine keeps of it"
+                    here = forget_here(place.home, gone.recordings, dry_run=dry_run)
+                if not dry_run:
+                    step.text = "sweeping the store, so that nothing of it stays in its files"
+                    sweep(connection)
     except VoiceError as error:
         raise typer.BadParameter(str(error)) from error
     _report(gone, here, output, dry_run=dry_run)

@@ -1,14 +1,12 @@
 """`ingestctl logs`: what a recording's worker wrote, or writes."""
 
-import json
-from dataclasses import asdict
 from typing import Annotated
 
 import typer
-import yaml
 
 from ingest_contract.order import Item
 from ingest_contract.status import IngestBatchStatus
+from ingestctl import programs
 from ingestctl.backends.choice import Where, on
 from ingestctl.backends.port import Batches, MissingError, RunSeen
 from ingestctl.commands.app import ItsName, app
@@ -80,15 +78,7 @@ def logs(  # noqa: PLR0913  the options of a command are its parameters
     if output is Output.TABLE:
         print(text, end="" if text.endswith("\n") or not text else "\n")
     else:
-        _show(run, text, output)
-
-
-def _show(run: RunSeen, text: str, output: Output) -> None:
-    """Print one document with a run's log."""
-    document = {"run": asdict(run), "lines": text.splitlines()}
-    print(
-        json.dumps(document, indent=2) if output is Output.JSON else yaml.safe_dump(document, sort_keys=False)
-    )
+        programs.show({"run": run, "lines": text.splitlines()}, output)
 
 
 def _follow(where: Where, wanted: Wanted, output: Output) -> None:
@@ -105,13 +95,14 @@ def _follow(where: Where, wanted: Wanted, output: Output) -> None:
             _printer(wanted, output),
             lambda text: console.print(text, soft_wrap=True),
         ),
+        tells=True,
     )
 
 
 def _printer(wanted: Wanted, output: Output) -> Printed:
     def as_object(items: tuple[Item, ...], run: RunSeen, line: str) -> None:
         named = [item.id for item in items]
-        print(json.dumps({"recordings": named, "run": run.number, "line": line}), flush=True)
+        programs.show_line({"recordings": named, "run": run.number, "line": line})
 
     def as_line(items: tuple[Item, ...], _: RunSeen, line: str) -> None:
         print(prefix_of(items) + line if wanted.recording is None else line, flush=True)

@@ -6,11 +6,13 @@ import typer
 
 from ingest_worker.models import load_set, lock
 from ingestctl import models as sets
+from ingestctl import programs
 from ingestctl.commands.app import app
 from ingestctl.consoles import console, people
 from ingestctl.ending import FAILED_EXIT
-from ingestctl.options import Home
+from ingestctl.options import Format, Home, Output
 from ingestctl.place import Workplace
+from ingestctl.progress import going
 from ingestctl.search import set_name_of
 
 group = typer.Typer(
@@ -29,12 +31,16 @@ SetName = Annotated[str, typer.Argument(metavar="SET", help="A set's name, or a 
 
 
 @group.command("list", epilog="Example: ingestctl models list")
-def list_sets(home: Home = None) -> None:
+def list_sets(home: Home = None, output: Format = Output.TABLE) -> None:
     """List every model of every set: what it is for, its size and licence, and whether it is here."""
+    rows = sets.listed(Workplace.of(home, None).models)
+    if output is not Output.TABLE:
+        programs.show(rows, output)
+        return
     to = console()
     if not to.is_terminal:
         to = console(width=_WIDTH_COLUMNS)
-    to.print(sets.table_of(sets.listed(Workplace.of(home, None).models)))
+    to.print(sets.table_of(rows))
 
 
 @group.command(epilog="Example: ingestctl models fetch default")
@@ -52,7 +58,9 @@ def fetch(name: SetName, home: Home = None) -> None:
 def lock_set(name: SetName, home: Home = None) -> None:
     """Lock models that you have put into the folder by hand, as on a machine without a network."""
     folder, wanted = Workplace.of(home, None).models, load_set(name)
-    people().print(sets.verdict_text(lock(wanted, folder), wanted, folder), soft_wrap=True)
+    with going("hashing the files of the models"):
+        made = lock(wanted, folder)
+    people().print(sets.verdict_text(made, wanted, folder), soft_wrap=True)
 
 
 @group.command(epilog="Example: ingestctl models verify default")
@@ -60,7 +68,8 @@ def verify(name: SetName, home: Home = None) -> None:
     """Compare every file of a set with its lock.
     Exit code 1 if a file is missing, different, or not in the lock."""
     faults = 0
-    for verdict in sets.verified(Workplace.of(home, None).models, set_name_of(name)):
-        print(f"{verdict.model}: {verdict.fault or 'every file as locked'}", flush=True)
-        faults += verdict.fault is not None
+    with going("hashing the files of the models", prints=True):
+        for verdict in sets.verified(Workplace.of(home, None).models, set_name_of(name)):
+            print(f"{verdict.model}: {verdict.fault or 'every file as locked'}", flush=True)
+            faults += verdict.fault is not None
     raise typer.Exit(FAILED_EXIT if faults else 0)

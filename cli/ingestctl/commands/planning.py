@@ -2,7 +2,6 @@
 
 import asyncio
 import time
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -10,11 +9,10 @@ import typer
 from ingest_operator.core.orders import Machine
 from ingest_operator.local.interrupted import InterruptedBeforeRunsError
 from ingest_operator.local.session import Request
-from ingest_operator.local.sources import Mounts
 from ingest_worker.store.connect import connect
 from ingest_worker.store.schema import migrate
 from ingestctl.catalog import require_schema
-from ingestctl.commands.app import Secrets, app, pairs
+from ingestctl.commands.app import ConfigMaps, Cookies, Files, Secrets, Volumes, app, mounted
 from ingestctl.consoles import people
 from ingestctl.ending import INTERRUPTED_EXIT
 from ingestctl.files import asked
@@ -27,12 +25,7 @@ from ingestctl.screen import watcher_on
 
 @app.command(epilog="Examples: ingestctl plan batch.yaml; ingestctl plan batch.yaml --rtf 0.02 -o json")
 def plan(  # noqa: PLR0913  the options of a command are its parameters
-    files: Annotated[
-        list[Path],
-        typer.Argument(
-            help="The batch; profiles and voices may be in the same file or in others.", metavar="FILE"
-        ),
-    ],
+    files: Files,
     *,
     rtf: Annotated[
         float,
@@ -40,15 +33,10 @@ def plan(  # noqa: PLR0913  the options of a command are its parameters
             "--rtf", min=0.0001, max=100, help="Seconds of a GPU per second of audio, for GPU-hours."
         ),
     ] = DEFAULT_RTF_RATIO,
-    volume: Annotated[
-        list[str] | None,
-        typer.Option("--volume", help="CLAIM=FOLDER: where a volume source is on this machine."),
-    ] = None,
-    config_map: Annotated[
-        list[str] | None,
-        typer.Option("--config-map", help="NAME=FOLDER: where a ConfigMap's keys are as files."),
-    ] = None,
+    volume: Volumes = None,
+    config_map: ConfigMaps = None,
     secret: Secrets = None,
+    cookies: Cookies = None,
     dsn: Dsn = None,
     home: Home = None,
     output: Format = Output.TABLE,
@@ -61,12 +49,7 @@ def plan(  # noqa: PLR0913  the options of a command are its parameters
     resolved; 2 for mistakes in the files; 130 after Ctrl-C.
     """
     place, wanted = Workplace.of(home, dsn), asked(files)
-    mounts = Mounts(
-        pairs(volume, "--volume"),
-        pairs(config_map, "--config-map"),
-        pairs(secret, "--secret"),
-        None,
-    )
+    mounts = mounted(volume, config_map, secret, cookies)
     console = people()
     with place.store() as address, watcher_on(console) as watcher:
         if place.dsn is None:

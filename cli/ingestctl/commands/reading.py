@@ -14,6 +14,7 @@ from ingestctl.ending import FAILED_EXIT
 from ingestctl.export import NoTranscriptError, stored_transcript, write
 from ingestctl.options import Dsn, Home
 from ingestctl.place import Workplace
+from ingestctl.progress import going
 
 
 @app.command(
@@ -33,11 +34,11 @@ def export(
         bool, typer.Option("--all", help="Every recording: a file each, or one of jsonl or parquet.")
     ] = False,
     form: Annotated[
-        BulkFormat, typer.Option("--format", "-f", help="docs/how-to.md describes each.")
+        BulkFormat, typer.Option("--format", help="docs/how-to.md describes each.")
     ] = BulkFormat.JSON,
     to: Annotated[
         Path | None,
-        typer.Option("--to", "-o", help="The file to write, or the folder. Omitted: standard output."),
+        typer.Option("--to", help="The file to write, or the folder. Omitted: standard output."),
     ] = None,
     dsn: Dsn = None,
     home: Home = None,
@@ -70,8 +71,12 @@ def export(
 
 
 def _export_all(place: Workplace, form: BulkFormat, to: Path | None) -> None:
-    with reading(place) as connection:
-        tally = export_all(connection, form, to)
+    with reading(place) as connection, going("writing every transcript", prints=to is None) as step:
+
+        def begun(done: int, total: int) -> None:
+            step.text = f"{done} of {total} recordings written"
+
+        tally = export_all(connection, form, to, begun)
     for each in tally.unreadable:
         people().print(f"not written: {each}", soft_wrap=True)
     people().print(f"{tally.recordings} recordings with {tally.passages} passages written", soft_wrap=True)

@@ -20,6 +20,7 @@ from ingestctl.commands.somewhere import somewhere
 from ingestctl.consoles import people
 from ingestctl.options import Dsn
 from ingestctl.place import Workplace
+from ingestctl.progress import going
 from ingestctl.watching import batch_of
 
 SHOWN_RUNS: Final = 2_000
@@ -74,7 +75,7 @@ def _stored(place: Workplace, batch: str, trace_id: str | None) -> Stored:
     cannot tell them apart."""
     runs_asked = RunsAsked(SHOWN_RUNS, batch=batch, trace_id=trace_id)
     speakers_asked = SpeakersAsked(SHOWN_VOICES, batch=batch, trace_id=trace_id)
-    with reading(place) as connection:
+    with reading(place) as connection, going("reading runs and speakers"):
         runs, more_runs = shown_runs(connection, runs_asked)
         speakers, more_speakers = heard_speakers(connection, speakers_asked)
     return Stored(runs, speakers, more_runs is not None, more_speakers is not None)

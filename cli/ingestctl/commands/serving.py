@@ -9,19 +9,8 @@ import typer
 from ingestctl.backends.port import CommandError
 from ingestctl.commands.app import app
 from ingestctl.consoles import people
-from ingestctl.options import Dsn, Home
+from ingestctl.options import Dsn, Home, Model, ModelSet
 from ingestctl.place import Workplace
-
-ModelSet = Annotated[
-    str | None,
-    typer.Option(
-        "--model-set", help="The set (name or file) to take the text model from. Omitted: any that is here."
-    ),
-]
-Model = Annotated[
-    str | None,
-    typer.Option("--model", help="The text model's name, if the store has vectors of several."),
-]
 
 
 @app.command(epilog="Example: ingestctl serve --port 8300")

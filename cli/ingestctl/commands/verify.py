@@ -1,18 +1,16 @@
 """`ingestctl verify`: whether what is stored is whole."""
 
-import json
-from dataclasses import asdict
-
 import typer
-import yaml
 from rich.console import Console
 
-from ingest_worker.store.verification import Coverage, Finding, Severity, verify
+from ingest_worker.store.verification import CHECKS, Coverage, Finding, Severity, verify
+from ingestctl import programs
 from ingestctl.catalog import reading
 from ingestctl.commands.app import app
 from ingestctl.ending import FAILED_EXIT
 from ingestctl.options import Dsn, Format, Home, Output
 from ingestctl.place import Workplace
+from ingestctl.progress import going
 from ingestctl.run import results
 from ingestctl.screen import duration
 
@@ -27,16 +25,16 @@ def verify_store(dsn: Dsn = None, home: Home = None, output: Format = Output.TAB
     It only reads, from one snapshot; a role that may not read all that a check needs is told so. Exit code 0
     if nothing is wrong, warnings aside; 1 if something is.
     """
-    with reading(Workplace.of(home, dsn)) as connection:
-        coverage, findings = verify(connection)
-    document = {"coverage": asdict(coverage), "findings": [asdict(each) for each in findings]}
-    match output:
-        case Output.JSON:
-            print(json.dumps(document, indent=2))
-        case Output.YAML:
-            print(yaml.safe_dump(json.loads(json.dumps(document)), sort_keys=False), end="")
-        case Output.TABLE:
-            _print(coverage, findings, results())
+    with reading(Workplace.of(home, dsn)) as connection, going("checking the store") as step:
+
+        def checking(name: str, number: int) -> None:
+            step.text = f"checking the store: {name} ({number} of {len(CHECKS)})"
+
+        coverage, findings = verify(connection, checking)
+    if output is Output.TABLE:
+        _print(coverage, findings, results())
+    else:
+        programs.show({"coverage": coverage, "findings": findings}, output)
     if any(each.severity is Severity.ERROR for each in findings):
         raise typer.Exit(FAILED_EXIT)
 

@@ -19,6 +19,7 @@ from ingestctl.commands.app import app
 from ingestctl.consoles import people
 from ingestctl.options import Dsn, Format, Home, Output
 from ingestctl.place import Workplace
+from ingestctl.progress import going
 
 group = typer.Typer(
     name="voices",
@@ -42,6 +43,12 @@ Who = Annotated[str | None, typer.Option("--who", help="Who decides. Omitted: yo
 Why = Annotated[str, typer.Option("--why", help="How you know; kept with the decision.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would change, and change nothing.")]
 
+From = Annotated[
+    str | None,
+    typer.Option("--from", metavar="TIME", help="In one recording: only from here, as 1:02:03 or 750."),
+]
+To = Annotated[str | None, typer.Option("--to", metavar="TIME", help="To here.")]
+
 
 class Which(StrEnum):
     """Which voices to list."""
@@ -62,7 +69,7 @@ def signed(who: str | None, why: str, dry_run: bool) -> Signed:  # noqa: FBT001 
 def decided(place: Workplace, output: Output, decide: Callable[[Connection], Done]) -> None:
     """Make a decision and show what it changed. Mistakes of the user end with exit code 2."""
     try:
-        with reading(place) as connection:
+        with reading(place) as connection, going("deciding, in every recording"):
             done = decide(connection)
     except VoiceError as error:
         raise typer.BadParameter(str(error)) from error
@@ -93,7 +100,7 @@ def list_voices(
 
     OPEN counts decisions that a later run could not carry over: `voices show` says why.
     """
-    with reading(Workplace.of(home, dsn)) as connection:
+    with reading(Workplace.of(home, dsn)) as connection, going("listing voices"):
         found = voices(connection, which.value, min_seconds, limit)
     shown.show_voices(found, output)
 
@@ -104,7 +111,7 @@ def show_voice(voice: Voice, dsn: Dsn = None, home: Home = None, output: Format 
     decided about it, by whom; and what is open."""
     of = called(voice)
     try:
-        with reading(Workplace.of(home, dsn)) as connection:
+        with reading(Workplace.of(home, dsn)) as connection, going("looking for the voice"):
             found = voice_details(connection, of)
     except VoiceError as error:
         raise typer.BadParameter(str(error), param_hint="VOICE") from error
@@ -114,7 +121,7 @@ def show_voice(voice: Voice, dsn: Dsn = None, home: Home = None, output: Format 
 @group.command("history", epilog="Example: ingestctl voices history --output json")
 def history(dsn: Dsn = None, home: Home = None, output: Format = Output.TABLE) -> None:
     """Show every decision, in order, those that were taken back too."""
-    with reading(Workplace.of(home, dsn)) as connection:
+    with reading(Workplace.of(home, dsn)) as connection, going("reading decisions"):
         found = decisions(connection)
     if not found and output is Output.TABLE:
         people().print("nothing was decided yet")
@@ -166,11 +173,8 @@ def split_voice(  # noqa: PLR0913, PLR0917  the options of a command are its par
     recording: Annotated[
         list[str], typer.Option("--recording", help="Where it is somebody else; may be repeated.")
     ],
-    start: Annotated[
-        str | None,
-        typer.Option("--from", metavar="TIME", help="In one recording: only from here, as 1:02:03."),
-    ] = None,
-    end: Annotated[str | None, typer.Option("--to", metavar="TIME", help="To here.")] = None,
+    start: From = None,
+    end: To = None,
     who: Who = None,
     why: Why = "",
     dry_run: DryRun = False,  # noqa: FBT002 -- a flag that is off unless it is given
@@ -206,10 +210,8 @@ def correct_voice(  # noqa: PLR0913, PLR0917  the options of a command are its p
     voice: Annotated[
         str | None, typer.Option("--voice", metavar="VOICE", help="Who the transcript says it is.")
     ] = None,
-    start: Annotated[
-        str | None, typer.Option("--from", metavar="TIME", help="Only from here, as 12:30 or 750.")
-    ] = None,
-    end: Annotated[str | None, typer.Option("--to", metavar="TIME", help="To here.")] = None,
+    start: From = None,
+    end: To = None,
     who: Who = None,
     why: Why = "",
     dry_run: DryRun = False,  # noqa: FBT002 -- a flag that is off unless it is given
