@@ -57,9 +57,7 @@ def list_batches(
     show_list(found, output, time.time(), results())
 
 
-@app.command(
-    epilog="Examples: ingestctl status my-channel --output yaml; kubectl ingest status my-channel -n talks"
-)
+@app.command(epilog="Examples: ingestctl status my-channel -o yaml; kubectl ingest status talks -n media")
 @somewhere
 def status(
     name: ItsName,

@@ -25,8 +25,8 @@ from ingest_worker.store.server import Server, server_in
 DATABASE: Final = "video_ingest"
 """The name of the database in the address."""
 
-UNUSED_POLLS: Final = 3
-"""So often in a row nobody may be connected before a server counts as unused."""
+UNUSED_TIMES: Final = 3
+"""How often in a row nobody may be connected before a server counts as unused."""
 
 _POLL_SECONDS: Final = 0.5
 
@@ -123,7 +123,7 @@ def stop_when_unused(folder: Path) -> None:
     """Take a server over that is left behind, and stop it as soon as nobody is connected any more."""
     with embedded(folder) as address, connect(address, application="embedded") as connection:
         unused, until = 0, time.monotonic() + _USED_SECONDS
-        while unused < UNUSED_POLLS and time.monotonic() < until:
+        while unused < UNUSED_TIMES and time.monotonic() < until:
             time.sleep(_POLL_SECONDS)
             others = connection.execute(
                 "select 1 from pg_stat_activity "
