@@ -11,11 +11,11 @@ from ingest_contract.failures import Reason
 from ingest_contract.profile import IngestProfileSpec, ModelName
 from ingest_worker.errors import StageError
 from ingest_worker.models import Role
+from ingest_worker.models.dimension import dimension_of
 from ingest_worker.models.locks import LockedModel, read_lock, unavailable
 from ingest_worker.store.connect import connect
 from ingest_worker.store.schema import ensure_dimension, migrate
 from ingestctl.catalog import has_table, require_schema
-from ingestctl.dimension import dimension_of
 from ingestctl.place import Workplace
 
 

@@ -529,10 +529,11 @@ FAILURES: Final = MappingProxyType(
             73,
             _K.SETUP,
             _V.STOP_BATCH,
-            "The model's vectors have another dimension than its name in the store says. "
-            "Check the model set.",
-            next_step="The model's vectors have another dimension than the store has for its name: use the "
-            "model set that filled the store, or another store.",
+            "The store has no table for vectors of the text model's dimension, or another dimension for its "
+            "name. Make the table, or check the model set.",
+            next_step="The store does not take this text model's vectors: run `ingestctl migrate "
+            "--dimension N` (the chart's `store.migration.dimensions`), or use the model set that filled "
+            "the store.",
         ),
         _R.CLAIMED_ELSEWHERE: Failure(
             74,

@@ -1,5 +1,3 @@
-import json
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +8,7 @@ from testkit.cluster.control_plane import ControlPlane
 from testkit.cluster.scene import Scene
 from tests.support.hurry import hurry
 from tests.support.scenes import ready
+from tests.support.text_model import text_model
 
 
 @pytest.fixture
@@ -42,20 +41,3 @@ def small_set(folder: Path, name: str = "small", *, dimension: int = 8) -> Path:
     path = folder.parent / f"{name}.yaml"
     path.write_text("\n".join(lines))
     return path
-
-
-def text_model(place: Path, dimension: int) -> Path:
-    """The configuration files of a sentence-transformers model."""
-    kinds = [("", "Transformer"), ("1_Pooling", "Pooling"), ("2_Normalize", "Normalize")]
-    modules = [
-        {"idx": i, "path": path, "type": f"sentence_transformers.models.{kind}"}
-        for i, (path, kind) in enumerate(kinds)
-    ]
-    shutil.rmtree(place / "1_Pooling", ignore_errors=True)
-    (place / "1_Pooling").mkdir(parents=True)
-    (place / "modules.json").write_text(json.dumps(modules))
-    (place / "config.json").write_text(json.dumps({"hidden_size": dimension}))
-    (place / "1_Pooling" / "config.json").write_text(
-        json.dumps({"word_embedding_dimension": dimension, "pooling_mode_mean_tokens": True})
-    )
-    return place

@@ -6,7 +6,7 @@ Run by `Worker` through `program`.
 
 import os
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from signal import Signals
@@ -33,14 +33,15 @@ NAMES = {
 """The models that the order names; nothing of them is ever loaded."""
 
 
-def played_models(folder: Path) -> Path:
-    """A folder with a locked set of models, each of one small file."""
+def played_models(folder: Path, add: Callable[[Path], object] = lambda _: None) -> Path:
+    """A folder with a locked set of models, each of one small file. `add` may put others there first."""
     models = []
     for role, name in NAMES.items():
         (folder / "demo" / name).mkdir(parents=True)
         (folder / "demo" / name / "weights").write_text(name)
         source = HubSource(kind="hub", repository="nobody/nothing", take=("weights",))
         models.append(Model(name=name, role=role, licence="none", attribution="nobody", source=source))
+    add(folder)
     lock(ModelSet(name="demo", verified=False, models=tuple(models)), folder)
     return folder
 

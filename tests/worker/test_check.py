@@ -8,9 +8,11 @@ import pytest
 
 from ingest_contract.failures import FAILURES, Reason
 from ingest_worker.store.connect import connect
-from ingest_worker.store.schema import expected_version
+from ingest_worker.store.schema import ensure_dimension, expected_version
 from testkit.models.demo_set import models
 from tests.support.commands import run_module
+from tests.support.played_worker import played_models
+from tests.support.text_model import text_model
 
 CHECK = "ingest_worker.check"
 
@@ -19,6 +21,7 @@ pytestmark = pytest.mark.postgres
 
 @pytest.mark.models
 def test_a_good_installation_is_reported_line_by_line_and_every_engine_computes(database: str) -> None:
+    ensure_dimension(database, 384)
     run = run_module(CHECK, "--models", str(models()), "--set", "demo", environment={"INGEST_DSN": database})
     assert (run.returncode, run.stderr) == (0, "")
     gpu, found, store, whisper, pyannote, sentences, walls = run.stdout.splitlines()
@@ -63,6 +66,16 @@ def test_a_store_of_another_version_is_not_one(
     run = run_module(CHECK, "--models", str(tmp_path), environment={"INGEST_DSN": database})
     assert run.stdout.splitlines()[-2].startswith(f"missing store: {reason.value}: ")
     assert run.returncode == FAILURES[Reason.MODELS_UNAVAILABLE].exit_code
+
+
+def test_a_store_without_a_table_for_the_sets_text_model_is_not_one(tmp_path: Path, database: str) -> None:
+    place = played_models(tmp_path, lambda models: text_model(models / "demo" / "all-MiniLM-L6-v2", 5))
+    run = run_module(CHECK, "--models", str(place), "--set", "demo", environment={"INGEST_DSN": database})
+    store = run.stdout.splitlines()[2]
+    assert store.startswith(
+        "missing store: DimensionMismatch: The store has no table for vectors of 5 numbers"
+    )
+    assert run.returncode == FAILURES[Reason.DIMENSION_MISMATCH].exit_code
 
 
 @pytest.mark.models

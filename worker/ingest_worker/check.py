@@ -8,6 +8,7 @@ exit code is that of the first that failed.
 import argparse
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -19,11 +20,13 @@ from ingest_worker.engines.cublas import preload
 from ingest_worker.errors import StageError
 from ingest_worker.gpu.nvml import find_gpu
 from ingest_worker.models.locks import read_lock
+from ingest_worker.models.model_set import Role
 from ingest_worker.models.opening import open_models
 from ingest_worker.sandbox.walls import walls_lacking
-from ingest_worker.store.connect import connect, redacted
+from ingest_worker.store.connect import Connection, connect, redacted
 from ingest_worker.store.schema import check as check_schema
 from ingest_worker.store.schema import expected_version
+from ingest_worker.store.vector_tables import TextModel, require_vector_table
 from ingest_worker.trial import Device, tried
 
 BEFORE_ENGINES: Final = frozenset({Reason.GPU_UNAVAILABLE, Reason.GPU_BROKEN, Reason.MODELS_UNAVAILABLE})
@@ -114,11 +117,39 @@ def _models(wanted: Wanted) -> str:
     return f"set {wanted.set_name}, every file as locked: {', '.join(model.identity for model in found)}"
 
 
-def _store(_: Wanted) -> str:
+def _store(wanted: Wanted) -> str:
     dsn = store_address()
     with connect(dsn, application="check") as connection:
         check_schema(connection)
+        _tables(wanted, connection)
     return f"{redacted(dsn)} has schema {expected_version()}"
+
+
+def _tables(wanted: Wanted, connection: Connection) -> None:
+    """Of a set with several text models, the store needs a table for one."""
+    refused: list[StageError] = []
+    for model in _text_models(wanted):
+        try:
+            require_vector_table(connection, model)
+        except StageError as error:
+            refused.append(error)
+        else:
+            return
+    if refused:
+        raise refused[0]
+
+
+def _text_models(wanted: Wanted) -> list[TextModel]:
+    """Those of the set that say how long their vectors are; none of a set that is missing, which is told."""
+    with suppress(StageError):
+        models = open_models(wanted.models, wanted.set_name)
+        found = [
+            (model.identity, models.dimension(model.name))
+            for model in read_lock(wanted.models, wanted.set_name).models
+            if model.role is Role.EMBEDDING
+        ]
+        return [TextModel(name, dimension) for name, dimension in found if dimension is not None]
+    return []
 
 
 def _walls() -> str:

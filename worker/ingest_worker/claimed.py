@@ -23,6 +23,7 @@ from ingest_worker.store.commit import commit, record_outcome, rehearse
 from ingest_worker.store.connect import connect
 from ingest_worker.store.records import Content, FinalEnd, Recording, Run
 from ingest_worker.store.schema import check
+from ingest_worker.store.vector_tables import TextModel, require_vector_table
 
 REMEMBERED: Final = frozenset({Reason.NO_SPEECH, Reason.NO_AUDIO_TRACK})
 """Outcomes that are permanent facts of the recording, so that later plans leave it out. Others can change: a
@@ -131,16 +132,25 @@ class ClaimedRecording:
 
 
 @contextmanager
-def claimed_recording(dsn: str, order: IngestOrder) -> Iterator[ClaimedRecording]:
+def claimed_recording(
+    dsn: str, order: IngestOrder, model: TextModel | None = None
+) -> Iterator[ClaimedRecording]:
     """The order's recording, claimed inside the block. An exception releases the claim; a commit has released
     it already.
 
+    Args:
+        dsn: the store's address.
+        order: whose recording.
+        model: whose vectors will be stored; None if its files do not say how long they are.
+
     Raises:
-        StageError: `SCHEMA_MISMATCH`, `CLAIMED_ELSEWHERE`, `DATABASE_UNAVAILABLE`; `DATABASE_REJECTED` if it
-            could not be stored.
+        StageError: `SCHEMA_MISMATCH`, `DIMENSION_MISMATCH`, `CLAIMED_ELSEWHERE`, `DATABASE_UNAVAILABLE`;
+            `DATABASE_REJECTED` if it could not be stored.
     """
     with connect(dsn, application="claim") as connection:
         check(connection)
+        if model is not None:
+            require_vector_table(connection, model)
         held = claim(connection, order.item.id, holder_of(order))
         address = address_of(connection, order.batch, order.item.id)
     with heartbeat(dsn, held) as beats:

@@ -21,7 +21,7 @@ from ingest_worker.hashes import for_language, hashes_of, identities_of, voice_h
 from ingest_worker.models import Models, Role, open_models
 from ingest_worker.pipeline import Pipeline
 from ingest_worker.relabel import relabel
-from ingest_worker.results import content_of, effective_of, recording_of, run_of
+from ingest_worker.results import content_of, effective_of, recording_of, run_of, text_model
 from ingest_worker.session import Session, log, named
 from ingest_worker.stored_voices import StoredVoices
 from ingest_worker.surroundings import usable_threads
@@ -88,7 +88,8 @@ def _ingest(order: IngestOrder, dsn: str, session: Session, cached: CachedRecord
     around = Surroundings(voices, session.met, cached)
     tools = tools_for(order, models, identities, residency, around)
     shown = session.shown(order.place, order.item.index)
-    with session.sampler, claimed_recording(dsn, order) as recording, shown as observer:
+    model = text_model(order, models)
+    with session.sampler, claimed_recording(dsn, order, model) as recording, shown as observer:
         session.control.watch(recording.check)
         session.give_up = recording.give_up
         session.audio = pipeline = Pipeline(recording.order, hashes, tools, recording, observer)

@@ -20,7 +20,7 @@ from ingest_worker.gpu.residency import Batches
 from ingest_worker.hashes import Hashes, Identities, hashes_behind, voice_hash, voices_hash
 from ingest_worker.models import Models, Role, open_models
 from ingest_worker.pipeline import Pipeline
-from ingest_worker.results import content_of, effective_of, run_of
+from ingest_worker.results import content_of, effective_of, run_of, text_model
 from ingest_worker.session import Session, log
 from ingest_worker.store.connect import connect
 from ingest_worker.store.heard import HeardRecording, heard
@@ -51,7 +51,8 @@ def relabel(order: IngestOrder, dsn: str, session: Session) -> None:
     """
     models = open_models(Path(order.place.models), order.settings.model_set)
     shown = session.shown(order.place, order.item.index, WEIGHTS)
-    with session.sampler, claimed_recording(dsn, order) as recording, shown as observer:
+    model = text_model(order, models)
+    with session.sampler, claimed_recording(dsn, order, model) as recording, shown as observer:
         session.control.watch(recording.check)
         session.give_up = recording.give_up
         before = _heard(order, dsn)

@@ -13,9 +13,11 @@ from ingest_contract.place import Runtime
 from ingest_contract.receipt import Effective
 from ingest_worker.gpu.residency import Batches
 from ingest_worker.hashes import Hashes, Identities
+from ingest_worker.models import Models, Role
 from ingest_worker.pipeline import Found, Pipeline
 from ingest_worker.session import Session
 from ingest_worker.store.records import Content, Recording, Run
+from ingest_worker.store.vector_tables import TextModel
 
 FIGURES: Final = frozenset(
     {
@@ -46,6 +48,13 @@ def effective_of(runtime: Runtime, batches: Batches, identities: Identities) -> 
         embedding_batch_tokens=runtime.embedding_batch_tokens,
         models=identities.by_role(),
     )
+
+
+def text_model(order: IngestOrder, models: Models) -> TextModel | None:
+    """Whose vectors the order's passages get; None if the model's files do not say how long they are."""
+    name = order.settings.embedding.model
+    dimension = models.dimension(name)
+    return None if dimension is None else TextModel(models.identity(Role.EMBEDDING, name), dimension)
 
 
 def recording_of(order: IngestOrder, pipeline: Pipeline) -> Recording:

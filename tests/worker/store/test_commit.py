@@ -143,7 +143,7 @@ def _with_a_nul_in_the_text(found: Content) -> Content:
     [
         (_with_no_vector, Reason.EMBEDDING_INCOMPLETE, "2 segments, 1 vectors"),
         (_with_a_nan, Reason.EMBEDDING_INCOMPLETE, "not finite"),
-        (_with_another_dimension, Reason.DIMENSION_MISMATCH, "no table for vectors of 5"),
+        (_with_another_dimension, Reason.DIMENSION_MISMATCH, "no table for vectors of 5 numbers"),
         (_with_a_segment_of_nobody, Reason.DATABASE_REJECTED, "constraint a_segment_has_a_speaker"),
         (_with_a_segment_without_length, Reason.DATABASE_REJECTED, "constraint a_segment_has_a_length"),
         (_with_a_nul_in_the_text, Reason.DATABASE_REJECTED, "0x00"),

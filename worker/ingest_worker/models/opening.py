@@ -6,14 +6,20 @@ to load the model, so that models are checked in parallel and a model that this 
 nothing. Must not reach a network.
 """
 
+import logging
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from ingest_worker.errors import StageError
+from ingest_worker.models.dimension import dimension_of
 from ingest_worker.models.locks import LockedModel, files_of, read_lock, sha256_of, unavailable
 from ingest_worker.models.model_set import PinnedFile, Role
 
 _HASHER_THREADS = 4
 """Threads that hash one model's files: more than a disk or a memory bus can serve."""
+
+
+log = logging.getLogger(__name__)
 
 
 class Models:
@@ -50,6 +56,15 @@ class Models:
     def languages(self, name: str) -> tuple[str, ...]:
         """Those that a transcription model knows, if its set says so; empty if it does not."""
         return self._find(Role.TRANSCRIPTION, name).languages
+
+    def dimension(self, name: str) -> int | None:
+        """Numbers per vector of a text model, by its configuration alone; None if that does not say it."""
+        self._find(Role.EMBEDDING, name)
+        try:
+            return dimension_of(self._place / name)
+        except StageError as error:
+            log.info("%s It shows when passages are stored.", error, extra={"action": "not-ask-for-table"})
+            return None
 
     def size_of(self, role: Role, name: str) -> int:
         """Bytes of a model's largest file: its weights."""

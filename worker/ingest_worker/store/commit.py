@@ -21,6 +21,7 @@ from ingest_worker.store.errors import translated
 from ingest_worker.store.forgotten import without_forgotten
 from ingest_worker.store.records import Content, FinalEnd, Recording, Run
 from ingest_worker.store.tombstones import is_forgotten
+from ingest_worker.store.vector_tables import TextModel, require_vector_table
 from ingest_worker.store.voices import number_unknowns
 
 FINAL: Final = frozenset(
@@ -186,12 +187,6 @@ def _copy_segments(connection: Connection, run: Run, content: Content) -> list[i
 def _copy_vectors(connection: Connection, segments: list[int], vectors: Vectors) -> None:
     model = _model(connection, vectors)
     table = f"embeddings_{vectors.dimension}"
-    if connection.execute("select to_regclass(%s)", [f"ingest.{table}"]).fetchone() == (None,):
-        said = (
-            f"The store has no table for vectors of {vectors.dimension} numbers. "
-            "Run the migration with that dimension."
-        )
-        raise StageError(Reason.DIMENSION_MISMATCH, said)
     statement = sql.SQL("copy {} (segment, model, vector) from stdin (format binary)").format(
         sql.Identifier("ingest", table)
     )
@@ -209,15 +204,11 @@ def _model(connection: Connection, vectors: Vectors) -> int:
         "on conflict (model) do nothing",
         [vectors.model, vectors.dimension],
     )
+    require_vector_table(connection, TextModel(vectors.model, vectors.dimension))
     row = connection.execute(
-        "select id, dimension from ingest.embedding_model where model = %s", [vectors.model]
+        "select id from ingest.embedding_model where model = %s", [vectors.model]
     ).fetchone()
     assert row is not None  # noqa: S101  inserted above or there before, and never deleted
-    if row[1] != vectors.dimension:
-        said = (
-            f"{vectors.model} makes {vectors.dimension} numbers here, and made {row[1]} for what is stored."
-        )
-        raise StageError(Reason.DIMENSION_MISMATCH, said)
     return int(row[0])
 
 

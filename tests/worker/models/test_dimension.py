@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from ingest_worker.errors import StageError
-from ingestctl.dimension import dimension_of
+from ingest_worker.models.dimension import dimension_of
 from testkit.models.demo_set import models
-from tests.cli.conftest import text_model
+from tests.support.text_model import text_model
 
 
 @pytest.mark.models

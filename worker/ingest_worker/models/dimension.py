@@ -1,8 +1,8 @@
 """The dimension of a text model's vectors, read from its files: torch takes seconds to import, and the table
 must exist before.
 
-Called by `prepare` and `migrate`. Knows the modules whose output size is in a configuration file; others are
-refused, never guessed.
+Called by `Models.dimension`, and by the command before a batch is planned. Knows the modules whose output
+size is in a configuration file; others are refused, never guessed.
 """
 
 import json
