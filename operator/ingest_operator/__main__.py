@@ -9,8 +9,9 @@ import os
 import signal
 from pathlib import Path
 
-from ingest_operator.kube.operator import SWEEP_EVERY_SECONDS, ClusterRestoredError, Options, made
+from ingest_operator.kube.operator import SWEEP_EVERY_SECONDS, Options, made
 from ingest_operator.kube.telemetry.logs import start as start_logs
+from ingest_operator.kube.watch.lists import ClusterRestoredError
 from ingest_operator.kube.watch.watches import WatchesEndedError
 
 LOG = logging.getLogger(__name__)

@@ -12,7 +12,6 @@ import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from functools import partial
-from itertools import product
 from pathlib import Path
 from typing import Final
 
@@ -39,7 +38,8 @@ from ingest_operator.kube.telemetry.webhook import delivering
 from ingest_operator.kube.voices.controller import VoiceController, VoiceDeps
 from ingest_operator.kube.watch.cache import Cache, Key, key_of
 from ingest_operator.kube.watch.jobs_and_pods import JobsAndPods
-from ingest_operator.kube.watch.watches import SPEAKS_WITHIN_SECONDS, Watched, list_of, watch, watch_of
+from ingest_operator.kube.watch.lists import ClusterRestoredError, Lists
+from ingest_operator.kube.watch.watches import Watched, watch
 from ingest_operator.kube.workqueue import Reconcile, WorkQueue
 
 LOG: Final = logging.getLogger(__name__)
@@ -47,16 +47,8 @@ LOG: Final = logging.getLogger(__name__)
 SWEEP_EVERY_SECONDS: Final = 300.0
 """Seconds between two lists of everything: they find what the watches have missed."""
 
-SWEEP_TAKES_SECONDS: Final = 60.0
-"""Seconds that a sweep may take before health counts its lists as overdue."""
-
 BEGIN_AGAIN_SECONDS: Final = 2.0
 """Seconds between two attempts to start."""
-
-
-class ClusterRestoredError(Exception):
-    """The API server's history ends before what it has shown already: its etcd was restored from a backup.
-    All that is known is newer than anything that it shows, so only a new process sees its changes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +83,6 @@ class Operator:
             api, self._batches, self._profiles, self._speakers, statuses, self._seen, poller, clock,
             instruments.metrics.seen, instruments.accepted, instruments.webhook, self._wake,
         )  # fmt: skip
-        self._listed: dict[str, int] = {}
         self._restored: ClusterRestoredError | None = None
         self._controller = BatchController(deps)
         schedules = ScheduleController(api, self._schedules, self._batches, clock, self._schedule_reconciled)
@@ -114,14 +105,8 @@ class Operator:
                 PODS, self._seen.pods, lambda it: self._enqueue_owner(self._seen.batch_of(it)), BATCH_UID
             ),
         )
-        self._expect_signs_of_life()
-
-    def _expect_signs_of_life(self) -> None:
-        """Tell health how often each list and each watch is due."""
-        health, seconds = self._instruments.health, self._options.sweep_seconds
-        for each, namespace in product(self.watched, self._options.namespaces or (None,)):
-            health.expect(list_of(each.resource.plural, namespace), within=2 * seconds + SWEEP_TAKES_SECONDS)
-            health.expect(watch_of(each.resource.plural, namespace), within=SPEAKS_WITHIN_SECONDS + seconds)
+        self._lists = Lists(api, self.watched, options.namespaces, instruments.health)
+        self._lists.expect(options.sweep_seconds)
 
     def _queue(self, kind: str, reconcile: Reconcile[Key]) -> WorkQueue[Key]:
         """The work queue of one kind; health and metrics look at it."""
@@ -155,7 +140,7 @@ class Operator:
         while not stop.is_set():
             try:
                 if not (missing := ours - await self._api.served(GROUP, VERSION)):
-                    await self._sweep()
+                    await self._lists.sweep()
                     return True
                 LOG.warning(
                     "the API server does not serve %s: install the CustomResourceDefinitions",
@@ -172,48 +157,13 @@ class Operator:
         while True:
             await asyncio.sleep(self._options.sweep_seconds)
             try:
-                await self._sweep()
+                await self._lists.sweep()
             except ClusterRestoredError as error:
                 self._restored = error
                 stop.set()
                 return
             except Exception:
                 LOG.warning("a list failed; the watches go on", exc_info=True, extra={"action": "sweep"})
-
-    async def _sweep(self) -> None:
-        """List everything, then enqueue the keys that the changes concern: no batch is reconciled before its
-        profile and its Jobs are listed.
-
-        A deleted namespace takes its Role with it: the others are still listed. Raises the first `ApiError`
-        at the end.
-        """
-        changes: list[tuple[Callable[[Object], None], Object]] = []
-        refused: list[ApiError] = []
-        try:
-            for each, namespace in product(self.watched, self._options.namespaces or (None,)):
-                try:
-                    listed, version = await self._api.list(
-                        each.resource, namespace, labels=each.labels, keep=each.cache.slim
-                    )
-                except ApiError as error:
-                    refused.append(error)
-                    continue
-                self._require_history(list_of(each.resource.plural, namespace), int(version))
-                changes += ((each.enqueue, thing) for thing in each.cache.replace(listed, version, namespace))
-                self._instruments.health.saw(list_of(each.resource.plural, namespace))
-        finally:  # the next list does not report again what one list has changed
-            for enqueue, thing in changes:
-                enqueue(thing)
-        if refused:
-            raise refused[0]
-
-    def _require_history(self, name: str, version: int) -> None:
-        """Lists are read from etcd, so each is at least as new as the one before."""
-        if version < self._listed.get(name, 0):
-            raise ClusterRestoredError(
-                f"{name} is of version {version} and was of {self._listed[name]} before"
-            )
-        self._listed[name] = version
 
     def _wake(self, key: Key) -> None:
         self._batch_queue.enqueue(key)

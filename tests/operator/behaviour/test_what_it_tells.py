@@ -1,48 +1,20 @@
 """What the operator tells of itself and of its batches beside their status: health, metrics, Events."""
 
 import json
-import urllib.request
 from http import HTTPStatus
-from urllib.error import HTTPError
-
-from prometheus_client.parser import text_string_to_metric_families
 
 from ingest_contract.failures import Reason
 from testkit.cluster.client import Json
 from testkit.cluster.lives import fails, hangs, sequence, succeeds
-from testkit.cluster.program import free_port, until
+from testkit.cluster.program import until
 from testkit.cluster.scene import Scene
+from tests.support.operator_pages import Pages
 
 LIVES = {
     1: [fails(Reason.DOWNLOAD_FAILED), succeeds()],
     2: [fails(Reason.GPU_OUT_OF_MEMORY), succeeds()],
     3: [fails(Reason.NOT_FOUND)],
 }
-
-
-class Pages:
-    """What an operator serves."""
-
-    def __init__(self) -> None:
-        self.port = free_port()
-
-    def get(self, page: str) -> tuple[int, str]:
-        try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/{page}", timeout=5) as answer:
-                return answer.status, answer.read().decode()
-        except HTTPError as error:
-            return error.code, error.read().decode()
-
-    def metrics(self) -> dict[str, float]:
-        """`name{label values}`, by the labels' names, to its value; zeros left out."""
-        samples = [
-            sample
-            for family in text_string_to_metric_families(self.get("metrics")[1])
-            for sample in family.samples
-        ]
-        return {
-            f"{each.name}{{{','.join(each.labels.values())}}}": each.value for each in samples if each.value
-        }
 
 
 def test_metrics_count_every_run_and_every_outcome_once(scene: Scene) -> None:

@@ -8,7 +8,7 @@ operator unready, but never restarts it.
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
 from http import HTTPStatus
 from typing import Any, Final, Protocol
 
@@ -42,6 +42,7 @@ class Health:
         self._clock = clock
         self._within: dict[str, float] = {}
         self._seen: dict[str, float] = {}
+        self._excused: frozenset[str] = frozenset()
         self._beat = clock()
         self._running: dict[str, Callable[[], float]] = {}
 
@@ -52,6 +53,13 @@ class Health:
     def saw(self, what: str) -> None:
         """`what` was seen."""
         self._seen[what] = self._clock()
+
+    def excuse(self, whats: Collection[str]) -> None:
+        """Nothing can be seen of these now, and that is nobody's fault here. What is no longer among them has
+        as much time as if it had just been seen."""
+        for what in self._excused - frozenset(whats):
+            self.saw(what)
+        self._excused = frozenset(whats)
 
     def limit(self, what: str, seconds: Callable[[], float]) -> None:
         """From now on the operator is ready only if `seconds()` is at most `RECONCILED_WITHIN_SECONDS`."""
@@ -67,11 +75,13 @@ class Health:
         return age <= BEATS_WITHIN_SECONDS, {"heartbeatSeconds": round(age, 3)}
 
     def is_ready(self) -> tuple[bool, Body]:
-        """Whether the operator observes and acts;
-        ages in seconds by what was seen, null for what was never seen."""
+        """Whether the operator observes and acts; ages in seconds by what was seen, null for what was never
+        seen, and what is left out because its namespace is out of reach."""
         now = self._clock()
         ages = {
-            what: round(now - self._seen[what], 3) if what in self._seen else None for what in self._within
+            what: round(now - self._seen[what], 3) if what in self._seen else None
+            for what in self._within
+            if what not in self._excused
         }
         stale = {what: age for what, age in ages.items() if age is None or age > self._within[what]}
         running = {what: round(seconds(), 3) for what, seconds in self._running.items()}
@@ -79,6 +89,7 @@ class Health:
         return not stale, {
             "stale": stale,
             "fresh": {what: age for what, age in ages.items() if what not in stale},
+            "outOfReach": sorted(self._excused),
         }
 
 

@@ -10,6 +10,7 @@ import dataclasses
 import functools
 import logging
 import os
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Collection, Iterable
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -28,7 +29,10 @@ PAGE_OBJECTS: Final = 500
 """Objects per page of a list."""
 
 AGAIN_SECONDS: Final = 2.0
-"""Seconds until a watch that was refused begins again."""
+"""Seconds until a watch that was refused begins again; they double while it is refused."""
+
+AGAIN_AT_MOST_SECONDS: Final = 32.0
+"""Longest wait for that: a namespace that was deleted may be made again at any time."""
 
 SERVER_SECONDS: Final = 300
 """Seconds after which the server ends a watch; the client resumes it where it was."""
@@ -52,6 +56,7 @@ class Hearing:
     def __init__(self, saw: Callable[[str], None]) -> None:
         self._saw = saw
         self._begun: set[str] = set()
+        self._refused: Counter[str] = Counter()
 
     def heard(self, watch: str, event: Any) -> None:
         """Take what a kopf watch delivers: an event, an object of its first list (`type` is None), or the end
@@ -62,6 +67,12 @@ class Hearing:
                 self._saw(watch)
         elif event["type"] is not None:
             self._saw(watch)
+            self._refused.pop(watch, None)
+
+    def refused(self, watch: str) -> float:
+        """Seconds until this watch is begun again, one refusal after another."""
+        self._refused[watch] += 1
+        return min(AGAIN_AT_MOST_SECONDS, AGAIN_SECONDS * 2.0 ** (self._refused[watch] - 1))
 
 
 HEARING: Final[ContextVar[Hearing]] = ContextVar("hearing")
@@ -200,13 +211,15 @@ def never_ending(watch: Callable[..., AsyncIterator[Any]]) -> Callable[..., Asyn
                 hearing.heard(name, event)
                 yield event
         except Exception as error:  # noqa: BLE001 -- whatever it is, only another watch can tell whether it has passed
-            LOG.warning(
-                "the watch of %s is refused and begins again: %s",
-                given.get("resource"),
+            wait = hearing.refused(name)
+            LOG.log(
+                logging.WARNING if wait < AGAIN_AT_MOST_SECONDS else logging.DEBUG,
+                "the %s is refused and begins again: %s",
+                name,
                 error,
                 extra={"action": "watch"},
             )
-            await asyncio.sleep(AGAIN_SECONDS)
+            await asyncio.sleep(wait)
 
     return watched
 

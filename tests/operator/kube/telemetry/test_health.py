@@ -53,7 +53,10 @@ def test_an_operator_that_has_seen_nothing_yet_is_alive_and_not_ready(clock: Clo
     health = Health(clock)
     health.expect("jobs", 60)
     assert asked(health, "/healthz")[::2] == (200, {"ok": True, "heartbeatSeconds": 0.0})
-    assert asked(health, "/readyz")[::2] == (503, {"ok": False, "stale": {"jobs": None}, "fresh": {}})
+    assert asked(health, "/readyz")[::2] == (
+        503,
+        {"ok": False, "stale": {"jobs": None}, "fresh": {}, "outOfReach": []},
+    )
 
 
 def test_it_is_ready_once_everything_was_seen_and_until_something_has_not_been_for_too_long(
@@ -68,12 +71,12 @@ def test_it_is_ready_once_everything_was_seen_and_until_something_has_not_been_f
     health.saw("pods")
     assert asked(health, "/readyz")[::2] == (
         200,
-        {"ok": True, "stale": {}, "fresh": {"jobs": 20.0, "pods": 0.0}},
+        {"ok": True, "stale": {}, "fresh": {"jobs": 20.0, "pods": 0.0}, "outOfReach": []},
     )
     clock.now += 41
     assert asked(health, "/readyz")[::2] == (
         503,
-        {"ok": False, "stale": {"jobs": 61.0}, "fresh": {"pods": 41.0}},
+        {"ok": False, "stale": {"jobs": 61.0}, "fresh": {"pods": 41.0}, "outOfReach": []},
     )
     health.saw("jobs")
     assert asked(health, "/readyz")[0] == 200
@@ -83,7 +86,7 @@ def test_what_is_seen_and_not_expected_is_no_matter(clock: Clock) -> None:
     health = Health(clock)
     health.saw("events")
     clock.now += 10_000
-    assert health.is_ready() == (True, {"stale": {}, "fresh": {}})
+    assert health.is_ready() == (True, {"stale": {}, "fresh": {}, "outOfReach": []})
 
 
 def test_a_reconcile_that_does_not_end_makes_it_unready_for_as_long_as_it_does_not(clock: Clock) -> None:

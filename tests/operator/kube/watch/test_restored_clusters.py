@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 
 from ingest_operator.kube import operator as module
-from ingest_operator.kube.operator import ClusterRestoredError, Operator, Options
+from ingest_operator.kube.operator import Operator, Options
 from ingest_operator.kube.telemetry.health import Health
 from ingest_operator.kube.telemetry.metrics import Metrics
 from ingest_operator.kube.telemetry.telemetry import Instruments
+from ingest_operator.kube.watch.lists import ClusterRestoredError
 
 
 class Lists:

@@ -62,3 +62,17 @@ def test_lists_that_come_again_and_again_while_the_watch_is_refused_are_not_a_wa
 
 def test_a_watch_of_all_namespaces_says_so_by_naming_none() -> None:
     assert brought([LISTED], namespace=None)[1] == ["watch of jobs"]
+
+
+def test_a_watch_that_is_refused_again_and_again_begins_ever_more_rarely_until_it_is_heard(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(watches, "AGAIN_SECONDS", 2.0)
+    hearing = Hearing(lambda _: None)
+    waits = [hearing.refused(JOBS) for _ in range(7)]
+    assert waits == [2.0, 4.0, 8.0, 16.0, 32.0, 32.0, 32.0]
+    assert hearing.refused("watch of pods in media") == 2.0
+    hearing.heard(JOBS, LISTED)  # a list is no watch that lives
+    assert hearing.refused(JOBS) == 32.0
+    hearing.heard(JOBS, BOOKMARK)
+    assert hearing.refused(JOBS) == 2.0
