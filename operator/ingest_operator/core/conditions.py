@@ -52,13 +52,15 @@ def _conditions(
     batch: Batch, blockers: Sequence[Blocker], counts: Counts, ledger: Ledger
 ) -> Iterator[ConditionDraft]:
     spec, planned = batch.spec, batch.planned is not None
-    done = planned and (spec.dry_run or counts.succeeded + counts.skipped + counts.failed == counts.total)
+    done = _whole(batch) and (
+        spec.dry_run or counts.succeeded + counts.skipped + counts.failed == counts.total
+    )
     final = (
         f"{counts.succeeded} succeeded, {counts.skipped} skipped, {counts.failed} failed of {counts.total}"
     )
     if doubted := sum(ledger.totals.sounds_like.values()):
         final += f"; {doubted} in another language than ordered"
-    if spec.dry_run and planned:
+    if spec.dry_run and done:
         yield ConditionType.COMPLETE, True, "DryRun", f"{counts.total} recordings would be ingested"
     elif done:
         yield ConditionType.COMPLETE, True, "WithFailures" if counts.failed else "Succeeded", final
@@ -88,6 +90,14 @@ def _conditions(
         spec.suspend and not draining,
         reason,
         f"{live} still running" if draining else "",
+    )
+
+
+def _whole(batch: Batch) -> bool:
+    """Whether all is planned that can be: a batch that waits for a list is not done with the others."""
+    planned = batch.planned
+    return planned is not None and (
+        batch.failure is not None or planned.status.sources >= len(batch.spec.sources)
     )
 
 

@@ -42,15 +42,19 @@ def planned_sources(
     spec: IngestBatchSpec, first: int, pods: PodProfile, config_maps: Mapping[str, Mapping[str, str]]
 ) -> Fitting:
     """The sources from number `first` on, as many as one plan takes. `config_maps` has the `data` of those
-    that exist.
+    that exist. Sources before one whose list is missing wait for nothing: the next plan begins with that one.
 
     Raises:
-        SourceError: naming the field.
+        SourceError: naming the field; `MissingListError` if the first source's list is missing.
     """
-    found = [
-        _planned(source, f"spec.sources[{position}]", pods, config_maps)
-        for position, source in enumerate(spec.sources[first:], start=first)
-    ]
+    found: list[Sequence[PlannedSource]] = []
+    for position, source in enumerate(spec.sources[first:], start=first):
+        try:
+            found.append(_planned(source, f"spec.sources[{position}]", pods, config_maps))
+        except MissingListError:
+            if not any(found):
+                raise
+            break
     return fit_for_one_plan(found, first)
 
 

@@ -127,6 +127,22 @@ def test_a_list_that_is_not_there_yet_is_told_apart_from_a_mistake(key: str, mes
         planned_sources(spec(Source(config_map=ConfigMapSource(name="backlog", key=key))), 0, PODS, maps)
 
 
+def test_sources_before_a_missing_list_are_planned_without_it_and_those_behind_it_wait() -> None:
+    wanted = spec(PAGE, Source(config_map=ConfigMapSource(name="backlog", key="new.txt")), SECRET)
+    pods = PodProfile(config_maps=("backlog",), secrets=("private-feeds",))
+    fitting = planned_sources(wanted, 0, pods, MAPS)
+    assert ([each.url for each in fitting.sources], fitting.covered) == ([PAGE.url], 1)
+    with pytest.raises(MissingListError, match=r"spec\.sources\[1\]\.configMap"):
+        planned_sources(wanted, fitting.covered, pods, MAPS)
+
+
+def test_an_empty_list_before_a_missing_one_makes_no_plan_of_nothing() -> None:
+    maps = {"backlog": {"empty.txt": "# later\n"}}
+    lists = [Source(config_map=ConfigMapSource(name="backlog", key=key)) for key in ("empty.txt", "new.txt")]
+    with pytest.raises(MissingListError, match=r"spec\.sources\[1\]\.configMap"):
+        planned_sources(spec(*lists), 0, PODS, maps)
+
+
 def test_only_config_maps_that_the_profile_allows_are_ever_read() -> None:
     other = Source(config_map=ConfigMapSource(name="somebody-elses"))
     assert needed_config_maps(spec(LIST, PAGE, other, LIST), 0, PODS) == ("backlog",)

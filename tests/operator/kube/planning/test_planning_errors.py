@@ -98,6 +98,28 @@ def test_a_list_is_waited_for_and_then_planned_line_by_line(api: Api, namespace:
     run(story())
 
 
+def test_what_stands_before_a_missing_list_is_planned_and_the_list_is_told_and_planned_when_it_is_there(
+    api: Api, namespace: str, run: Run
+) -> None:
+    async def story() -> None:
+        scene = await PlanScene.made(api, namespace)
+        scene.sources = (PAGE, LIST)
+        assert (await scene.reconcile()).blockers == ()
+        await scene.plan(await pod_of(scene))
+        await scene.reconcile()
+        waiting = await scene.reconcile()
+        assert [item.id for item in (waiting.planned.items if waiting.planned else ())] == ["url:first"]
+        assert [each.reason for each in waiting.blockers] == ["ListMissing"]
+        assert waiting.blockers[0].message.startswith("spec.sources[1].configMap: there is no ConfigMap")
+        await scene.offer_list("https://media.example.org/a\n")
+        assert (await scene.reconcile(after=31)).blockers == ()
+        await scene.plan(await pod_of(scene))
+        found = (await scene.reconcile()).planned
+        assert [item.id for item in (found.items if found else ())] == ["url:first", "url:a"]
+
+    run(story())
+
+
 def test_a_mistake_in_the_sources_is_reported_by_its_field_and_reconciled_again_when_the_profile_changes(
     api: Api, namespace: str, run: Run
 ) -> None:
