@@ -38,7 +38,7 @@ from ingest_operator.kube.batches.batch_jobs import (
 )
 from ingest_operator.kube.batches.context import BatchContext
 from ingest_operator.kube.batches.pending import JobAndPod, PendingStarts, Poller, RunKey
-from ingest_operator.kube.batches.refused_starts import refusal_of
+from ingest_operator.kube.batches.refused_starts import refusal_of, unstoppable
 from ingest_operator.kube.batches.shared_orders import SharedOrders
 from ingest_operator.kube.manifests.ingest_job import run_job
 from ingest_operator.kube.manifests.order_encoding import OrderTooLargeError
@@ -123,7 +123,7 @@ class KubeCluster:
         stuck += no_node(runs, self._now)
         return Observation(
             tuple(run for run, _ in runs),
-            (*self._outside, *refused, *self._remembered.refusals.values(), *stuck),
+            (*self._outside, *refused, *self._remembered.blockers(self._now), *stuck),
         )
 
     async def ask_for_progress(self, poller: Poller) -> None:
@@ -176,10 +176,12 @@ class KubeCluster:
         another Job.
 
         A queue would resume it, so a Job of a queue gets a deadline that is over instead. No stop deletes a
-        Job: until its end is recorded, the Job is the only proof that we ended it.
+        Job: until its end is recorded, the Job is the only proof that we ended it. One that is refused is a
+        blocker, and is repeated once that is worth a call.
         """
-        job = self._jobs.of_run(index, number)
-        if job is None or is_stopped(job):
+        job, key = self._jobs.of_run(index, number), (index, number)
+        unstopped = self._remembered.unstopped
+        if job is None or is_stopped(job) or (key in unstopped and unstopped[key].until > self._now):
             return
         metadata = {"uid": job["metadata"]["uid"], "annotations": {STOPPED: to_rfc3339(self._now)}}
         spec = {"activeDeadlineSeconds": 1} if is_of_queue(job) else {"suspend": True}
@@ -189,8 +191,13 @@ class KubeCluster:
                     JOBS, self._owner.namespace, _name(job), {"metadata": metadata, "spec": spec}
                 )
             )
+        except RefusedError as error:
+            unstopped[key] = unstoppable(error, _name(job), self._now, index)
+            LOG.warning("Job %s goes on: %s", _name(job), error, extra={"action": "stop-job"})
+            return
         except (NotFoundError, ConflictError):
-            return  # it is gone, or another one has its name: the next reconcile sees it
+            pass  # it is gone, or another one has its name: the next reconcile sees it
+        unstopped.pop(key, None)
 
     async def forget(self, run: Run, *, final: bool) -> None:
         """Keep the Job of a recorded run for a while, for the user. One that is over for us but not for the
@@ -210,7 +217,8 @@ class KubeCluster:
         if self._seen.jobs.is_gone(job):
             self._seen.forget_job(job)
         elif needs_ending(job, pod, run):
-            await self._delete(job)
+            if await self._unless_refused(job) is not None:
+                self._remembered.kept |= dict.fromkeys(sharing, self._now + REFUSED_SECONDS)
         else:
             doubt = max(self._remembered.doubtful.pop(each, 0.0) for each in sharing)
             until = max(doubt, *(self._recorded[each] for each in sharing))

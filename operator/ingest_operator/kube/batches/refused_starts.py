@@ -1,5 +1,6 @@
-"""What a refused start, or a refused order, means for a batch. Pure."""
+"""What a refused start, a refused order or a refused stop means for a batch. Pure."""
 
+from dataclasses import replace
 from typing import Final
 
 from ingest_operator.core.blocker import Blocker
@@ -9,6 +10,12 @@ from ingest_operator.kube.manifests.overlay import OverlayError
 
 RETRY_REFUSED_SECONDS: Final = 60.0
 """Seconds until a start that is impossible with the current profile is retried."""
+
+
+def unstoppable(error: RefusedError, job: str, now: float, index: int) -> Blocker:
+    """The blocker of a run that should end, and of no other."""
+    blocker = blocker_of_refusal(error, now, index)
+    return replace(blocker, message=f"Job {job} cannot be stopped and goes on. {blocker.message}")
 
 
 def refusal_of(error: Exception, now: float) -> Blocker:

@@ -150,7 +150,15 @@ async def _start(
     assert subject.wanted is not None  # noqa: S101 -- or nothing would be due
     replaced: tuple[str, ...] = ()
     if subject.wanted.spec.concurrency_policy is ConcurrencyPolicy.REPLACE:
-        replaced = await _delete((child for child in children if child.active), subject.body, api)
+        active = (child for child in children if child.active)
+        replaced, refused = await _delete(active, subject.body, api)
+        if refused is not None:
+            blocker = blocker_of_refusal(refused, now)
+            message = (
+                f"The batch that was due at {to_rfc3339(due)} waits: what it replaces cannot be deleted. "
+                f"The server says: {refused.message}"
+            )
+            return StartResult(children, None, replaced, (blocker.reason, message), blocker.until)
         children = tuple(
             replace(child, leaving=child.leaving or child.name in replaced) for child in children
         )
@@ -189,7 +197,7 @@ async def _conclude(
     if status != subject.previous:
         body = await replaced(api, SCHEDULES, body_of(SCHEDULES, body, json.loads(status.to_json())))
     surplus = beyond_limits(result.children, wanted.spec) if wanted else ()
-    deleted = await _delete(surplus, body, api)
+    deleted, _ = await _delete(surplus, body, api)  # what is refused stays surplus, for a later reconcile
     moments = [moment for moment in (found.next if found else None, result.until) if moment is not None]
     missed = found.missed if found else 0
     return ScheduleResult(
@@ -197,13 +205,20 @@ async def _conclude(
     )
 
 
-async def _delete(children: Iterable[OwnedBatch], schedule: Object, api: Api) -> tuple[str, ...]:
-    """Delete batches; returns their names."""
+async def _delete(
+    children: Iterable[OwnedBatch], schedule: Object, api: Api
+) -> tuple[tuple[str, ...], RefusedError | None]:
+    """Delete batches; returns their names, and the first refusal: it keeps no other from being deleted."""
     gone: list[str] = []
+    refused: RefusedError | None = None
     for child in children:
-        await api.delete(BATCHES, schedule["metadata"]["namespace"], child.name, uid=child.uid)
-        gone.append(child.name)
-    return tuple(gone)
+        try:
+            await api.delete(BATCHES, schedule["metadata"]["namespace"], child.name, uid=child.uid)
+            gone.append(child.name)
+        except RefusedError as error:
+            LOG.warning("batch %s stays: %s", child.name, error, extra={"action": "delete-batch"})
+            refused = refused or error
+    return tuple(gone), refused
 
 
 def _status(schedule: Object) -> IngestScheduleStatus | None:

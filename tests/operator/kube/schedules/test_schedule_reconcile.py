@@ -20,6 +20,7 @@ DONE, FAILED = ConditionType.COMPLETE, ConditionType.FAILED
 FIRST = at("2026-01-11 02:30")
 NIGHT = "nightly-202601110230"
 NEXT = "nightly-202601120230"
+REFUSAL = RefusedError(403, "Forbidden", "kept for the auditors", RefusalCause.ADMISSION)
 
 
 def an_api(*batches: Object, **spec: Any) -> MemoryApi:
@@ -203,6 +204,29 @@ def test_under_replace_the_earlier_batch_is_deleted_before_the_next_is_made() ->
     result = reconciled(api, FIRST + DAY)
     assert (api.log, result.deleted) == ([f"delete {NIGHT}", f"create {NEXT}", "status nightly"], (NIGHT,))
     assert status_of(api.schedule()).active_batches == (NEXT,)
+
+
+def test_what_cannot_be_replaced_is_told_and_the_next_batch_waits_for_it() -> None:
+    api = an_api(concurrencyPolicy="Replace")
+    reconciled(api, FIRST)
+    api.broken["delete"] = REFUSAL
+    assert reconciled(api, FIRST + DAY).deleted == ()
+    assert (stalled(api), len(api.batches())) == ("AdmissionDenied", 1)
+    told = [each.message for each in status_of(api.schedule()).conditions]
+    assert any("cannot be deleted. The server says: kept for the auditors" in message for message in told)
+    result = reconciled(api, FIRST + DAY + 61)
+    assert (result.deleted, status_of(api.schedule()).active_batches) == ((NIGHT,), (NEXT,))
+
+
+def test_a_finished_batch_that_may_not_be_deleted_keeps_no_other_and_no_next_one() -> None:
+    api = an_api(successfulHistoryLimit=0, concurrencyPolicy="Allow")
+    reconciled(api, FIRST)
+    reconciled(api, FIRST + DAY)
+    for name in (NIGHT, NEXT):
+        finish(api, name, DONE, now=FIRST + DAY + HOUR)
+    api.broken["delete"] = REFUSAL
+    assert reconciled(api, FIRST + DAY + HOUR).deleted == (NEXT,)
+    assert reconciled(api, FIRST + DAY + 2 * HOUR).deleted == (NIGHT,)
 
 
 def test_replacing_leaves_finished_batches_alone() -> None:
