@@ -529,11 +529,10 @@ FAILURES: Final = MappingProxyType(
             73,
             _K.SETUP,
             _V.STOP_BATCH,
-            "The store has no table for vectors of the text model's dimension, or another dimension for its "
-            "name. Make the table, or check the model set.",
-            next_step="The store does not take this text model's vectors: run `ingestctl migrate "
-            "--dimension N` (the chart's `store.migration.dimensions`), or use the model set that filled "
-            "the store.",
+            "The store has no table for the text model's vectors, or knows others of its name. "
+            "Run the migration with its dimension, or check the model set.",
+            next_step="The store does not take this text model's vectors: run `ingestctl migrate` with the "
+            "dimension that the message names, or use the model set that filled the store.",
         ),
         _R.CLAIMED_ELSEWHERE: Failure(
             74,

@@ -70,7 +70,7 @@ def stalled(batch: OneBatch) -> Object:
     return next(each for each in conditions if each["type"] == "Stalled")
 
 
-def test_a_run_that_cannot_be_stopped_keeps_no_other_and_is_told_and_tried_again() -> None:
+def test_a_run_that_cannot_be_stopped_keeps_no_other_and_is_reported_and_tried_again() -> None:
     batch, api = halted(3)
     operator = batch.operator()
     for _ in range(3):
@@ -110,7 +110,7 @@ def test_a_lingering_job_that_may_not_be_deleted_fails_no_reconcile_and_is_tried
     assert (JOBS.plural, "media", name) not in api.objects
 
 
-def test_a_refusal_that_is_due_and_that_nobody_repeats_is_told_no_longer() -> None:
+def test_a_refusal_that_is_due_and_that_nobody_repeats_is_reported_no_longer() -> None:
     remembered = PendingStarts()
     remembered.refusals[None] = blocker_of_refusal(REFUSAL, NOW)
     remembered.refusals[4] = blocker_of_refusal(REFUSAL, NOW + 10, 4)

@@ -98,7 +98,7 @@ def test_a_list_is_waited_for_and_then_planned_line_by_line(api: Api, namespace:
     run(story())
 
 
-def test_what_stands_before_a_missing_list_is_planned_and_the_list_is_told_and_planned_when_it_is_there(
+def test_what_stands_before_a_missing_list_is_planned_and_the_list_when_it_is_there(
     api: Api, namespace: str, run: Run
 ) -> None:
     async def story() -> None:

@@ -206,7 +206,7 @@ def test_under_replace_the_earlier_batch_is_deleted_before_the_next_is_made() ->
     assert status_of(api.schedule()).active_batches == (NEXT,)
 
 
-def test_what_cannot_be_replaced_is_told_and_the_next_batch_waits_for_it() -> None:
+def test_what_cannot_be_replaced_is_reported_and_the_next_batch_waits_for_it() -> None:
     api = an_api(concurrencyPolicy="Replace")
     reconciled(api, FIRST)
     api.broken["delete"] = REFUSAL

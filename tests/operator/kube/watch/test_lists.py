@@ -112,7 +112,7 @@ def test_an_operator_without_any_right_is_not_ready(scene: Scene) -> None:
     assert not scene.health.is_ready()[0]
 
 
-def test_a_namespace_that_is_gone_is_told_once_and_its_return_too(
+def test_a_namespace_that_is_gone_is_reported_once_and_its_return_too(
     scene: Scene, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("INFO")
