@@ -100,8 +100,11 @@ def faults_after(
     that it was heard of, with its batch getting past it, or, if that is gone, with another batch's pod.
     """
     batches, succeeded = {each.batch: each for each in heard}, tuple(past)
+    known_before = [_not_to_come(each, now) for each in before]
     kept = {
-        each.reason: each for each in before if _stands(each, batches.get(each.batch), succeeded, generation)
+        each.reason: each
+        for each in known_before
+        if _stands(each, batches.get(each.batch), succeeded, generation)
     }
     for each in batches.values():
         fault = each.fault
@@ -120,6 +123,11 @@ def faults_after(
         elif known.batch == each.batch and known.message != reported.message:
             kept[fault.reason] = reported.model_copy(update={"since": known.since})
     return tuple(sorted(kept.values(), key=lambda each: each.reason)[:MAX_FAULT_ROWS])
+
+
+def _not_to_come(fault: ProfileFault, now: float) -> ProfileFault:
+    """Heard of now at the latest: what a clock that was ahead has written, no pod would ever disprove."""
+    return fault if from_rfc3339(fault.since) <= now else fault.model_copy(update={"since": to_rfc3339(now)})
 
 
 def _stands(fault: ProfileFault, said: Heard | None, past: Sequence[Past], generation: int) -> bool:

@@ -8,7 +8,7 @@ the spread is so much wider that no hour has more than `perHour`.
 """
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import replace
 from math import ceil
 from typing import Final
@@ -34,10 +34,19 @@ def within_reach(sites: Sites, now: float) -> Sites:
     """What is remembered, and no moment of it later than one that a start or an end could leave now: a clock
     that was days ahead for one start would else keep a site shut for days.
 
-    It must be stored before it counts: the longest wait begins `now`, so one that is only read never ends.
+    It must be stored before it counts (`kept_within_reach`): the longest wait begins `now`, so one that is
+    only read never ends.
     """
     states = {name: _reachable(state, sites.met_named(name), now) for name, state in sites.states.items()}
     return sites if states == sites.states else replace(sites, states=states)
+
+
+async def kept_within_reach(stored: Sites, now: float, keep: Callable[[Sites], Awaitable[None]]) -> Sites:
+    """What counts of what is stored, and is kept before it counts. Raises as `keep`."""
+    known = within_reach(stored, now)
+    if known != stored:
+        await keep(known)
+    return known
 
 
 def _reachable(state: SiteState, met: Met, now: float) -> SiteState:

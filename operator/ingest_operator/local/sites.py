@@ -13,7 +13,7 @@ from ingest_contract.profile import IngestProfile
 from ingest_contract.profile_status import IngestProfileStatus
 from ingest_contract.sites import SiteProfile
 from ingest_operator.core.site_states import Sites, rendered, restored
-from ingest_operator.core.sites import within_reach
+from ingest_operator.core.sites import kept_within_reach
 from ingest_operator.local.folders import write_atomically
 
 
@@ -35,10 +35,7 @@ class FileSites:
         with self._path.with_suffix(".lock").open("w") as gate:
             await asyncio.to_thread(fcntl.flock, gate, fcntl.LOCK_EX)
             stored = restored(self._entries, self._read())
-            known = within_reach(stored, self._clock())
-            if known != stored:
-                await self.write(known)
-            yield known
+            yield await kept_within_reach(stored, self._clock(), self.write)
 
     async def write(self, sites: Sites) -> None:
         """Replace the file."""

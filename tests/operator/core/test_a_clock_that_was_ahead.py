@@ -2,6 +2,7 @@
 longest wait there is, counted from when the clock is right again."""
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -111,6 +112,23 @@ def test_a_retry_and_a_probe_are_due_after_the_longest_wait_of_a_batch() -> None
         ledger = folded(ledger, now=now)
         assert ledger.breaker is not None
         assert (ledger.open_items[0].not_before, ledger.breaker.until) == (latest, latest)
+
+
+def test_time_under_way_counts_again_as_soon_as_the_clock_is_right() -> None:
+    end = AHEAD + 60
+    ledger = folded(Ledger(), over(a_run(0), at=end), now=end)
+    assert ledger.active_until == end
+    ledger = folded(ledger, now=NOW + 100)
+    assert ledger.active_until == NOW + 100
+    before = ledger.active
+    later = replace(a_run(1), started_at=NOW + 200)
+    ledger = folded(ledger, over(later, at=NOW + 260), now=NOW + 260)
+    assert ledger.active == pytest.approx(before + 60)
+
+
+def test_time_under_way_stays_where_only_the_node_s_clock_is_seconds_ahead() -> None:
+    ledger = folded(Ledger(), over(a_run(0), at=NOW + 5), now=NOW)
+    assert folded(ledger, now=NOW + 1).active_until == NOW + 5
 
 
 def test_waits_of_a_right_clock_are_left_alone() -> None:

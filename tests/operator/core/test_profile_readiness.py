@@ -67,6 +67,13 @@ def test_after_its_batch_is_gone_only_a_pod_that_meets_what_it_met_ends_it() -> 
     assert faults(before=image, past=(Past(later, fetches=False),)) == ()
 
 
+def test_a_fault_that_a_clock_ahead_has_written_is_of_now_and_ends_like_any_other() -> None:
+    (ahead,) = faults_after((), [SAYS], (), 1, NOW + 3 * 86_400)
+    told = faults(before=(ahead,))
+    assert told == faults(SAYS)
+    assert faults(before=told, past=(Past(NOW + 60, fetches=True),)) == ()
+
+
 def test_a_message_that_differs_in_its_moment_alone_is_no_news() -> None:
     def says(when: str) -> Heard:
         message = f"Renew the Secret. Planning is {when}."

@@ -40,6 +40,17 @@ def test_what_was_refused_or_will_change_is_known_to_its_batch_for_a_day(connect
     assert recall(connection, MINE, [*told]) == {}
 
 
+def test_what_a_clock_that_was_ahead_has_left_is_not_known_and_goes(connection: Connection) -> None:
+    told = {"tube:a": detail(), "tube:b": detail(outcome=Reason.AGE_GATED)}
+    remember(connection, MINE, told)
+    age(connection, hours=-23)
+    assert recall(connection, MINE, [*told]) == told
+    age(connection, hours=-25)
+    assert recall(connection, MINE, [*told]) == {}
+    remember(connection, MINE, {"tube:c": detail()})
+    assert connection.execute("select recording from ingest.detail").fetchall() == [("tube:c",)]
+
+
 def test_a_later_detail_replaces_an_earlier_one_and_the_oldest_go(connection: Connection) -> None:
     remember(connection, MINE, {"tube:a": detail(outcome=Reason.PRIVATE), "tube:b": detail()})
     age(connection, days=91)

@@ -1,7 +1,8 @@
 """What recordings' own pages said, between one plan and the next.
 
 What holds for everybody is kept for `KEPT_DAYS` and read by every batch. What a page refused, and what will
-change, is read by the batch that learned it, for a day: another batch may have other cookies.
+change, is read by the batch that learned it, for a day: another batch may have other cookies. What was seen
+more than a day from now, by a clock of the database that was ahead, is no longer known.
 """
 
 from collections.abc import Mapping, Sequence
@@ -26,10 +27,11 @@ def recall(connection: Connection, batch: str, ids: Sequence[str]) -> Mapping[st
     """The details of these recordings, as far as a batch may go by them. Raises `StageError`."""
     with translated("asking what pages said"):
         rows = connection.execute(
-            "select recording, said from ingest.detail where recording = any(%s) and case when batch is null "
+            "select recording, said from ingest.detail where recording = any(%s) "
+            "and seen_at <= now() + make_interval(secs => %s) and case when batch is null "
             "then seen_at > now() - make_interval(days => %s) "
             "else batch = %s and seen_at > now() - make_interval(secs => %s) end",
-            [list(ids), KEPT_DAYS, batch, _OWN_SECONDS],
+            [list(ids), _OWN_SECONDS, KEPT_DAYS, batch, _OWN_SECONDS],
         ).fetchall()
     return {name: detail for name, said in rows if (detail := _parsed(said)) is not None}
 
@@ -39,7 +41,9 @@ def remember(connection: Connection, batch: str, details: Mapping[str, Detail]) 
     with translated("keeping what pages said"), connection.transaction():
         gone = forgotten(connection, TombstoneKind.RECORDING, [*details])
         connection.execute(
-            "delete from ingest.detail where seen_at < now() - make_interval(days => %s)", [KEPT_DAYS]
+            "delete from ingest.detail where seen_at < now() - make_interval(days => %s) "
+            "or seen_at > now() + make_interval(secs => %s)",
+            [KEPT_DAYS, _OWN_SECONDS],
         )
         with connection.cursor() as cursor:
             cursor.executemany(

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 
 from ingest_contract.sites import SiteProfile
 from ingest_operator.core.site_states import Sites, rendered, restored
-from ingest_operator.core.sites import within_reach
+from ingest_operator.core.sites import kept_within_reach
 from ingest_operator.kube.profiles.status_store import ProfileStatuses
 from ingest_operator.kube.watch.cache import Key
 
@@ -33,10 +33,7 @@ class ProfileSites:
         `write`."""
         async with self._statuses.gate(self._key):
             stored = restored(self._entries, self._statuses.read(self._key))
-            known = within_reach(stored, self._clock())
-            if known != stored:
-                await self.write(known)
-            yield known
+            yield await kept_within_reach(stored, self._clock(), self.write)
 
     async def write(self, sites: Sites) -> None:
         """Replace the rows, and nothing else. Without a profile nothing starts, and nothing is kept.
