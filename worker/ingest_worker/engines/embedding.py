@@ -166,11 +166,15 @@ def _loaded(folder: Path, device: str) -> Any:
             Reason.MODELS_UNAVAILABLE,
             f"{folder} holds no sentence-transformers model: there is no modules.json.",
         )
+    from ingest_worker.engines.lean import lean_imports
     from ingest_worker.engines.sentence_parts import SentenceTransformer, disable_progress_bar
 
     disable_progress_bar()  # type: ignore[no-untyped-call]  # a bar per weight file says nothing in a worker's log; it has no types
     try:
-        return SentenceTransformer(str(folder), device=device, local_files_only=True, trust_remote_code=False)
+        with lean_imports():  # it imports the model's own module, and asks torch's compiler for its marks
+            return SentenceTransformer(
+                str(folder), device=device, local_files_only=True, trust_remote_code=False
+            )
     except Exception as error:
         raise StageError(
             classify(error) or Reason.MODELS_UNAVAILABLE,

@@ -1,12 +1,10 @@
 """Imports the engines, with the modules that loading a model imports: what `ingest_worker.imports` needs of
 them, without any thread of theirs.
 
-Two of them start threads when they are imported, and a thread does not survive a fork:
-
-- onnxruntime, which pyannote.audio imports where it finds it, for networks that no pipeline of ours has. It
-  does not find it here; a run imports it for itself when it listens for voice activity (0.1 s).
-- pyannote.audio's telemetry, also where it is switched off: a provider waits for spans that never come. It is
-  shut down, by OpenTelemetry's own method.
+A thread does not survive a fork, and one of them starts threads when it is imported: onnxruntime, which
+pyannote.audio imports where it finds it, for networks that no pipeline of ours has. It does not find it here;
+a run imports it for itself when it listens for voice activity (0.1 s). pyannote.audio's telemetry, which
+would start one too, has a stand-in (`lean`).
 """
 
 import importlib
@@ -28,5 +26,3 @@ _modules[LEFT_OUT] = None
 for _module in MODULES:
     importlib.import_module(_module)
 del _modules[LEFT_OUT]
-
-importlib.import_module("pyannote.audio.telemetry.metrics").provider.shutdown()
