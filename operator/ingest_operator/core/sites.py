@@ -151,6 +151,23 @@ def after_ends(sites: Sites, trace: str, ended: Iterable[Run], items: Sequence[I
     return sites
 
 
+def after_probes(sites: Sites, trace: str, seen: Iterable[Run], now: float) -> Sites:
+    """What the probes of one batch tell, whatever else is known of it: a probe is remembered with its site.
+    `seen` are all runs that there are: a probe that is none of them is let go."""
+    runs = {(run.index, run.number): run for run in seen}
+    for name, state in sites.states.items():
+        stopped = state.stopped
+        probe = stopped.probe if stopped is not None else None
+        if stopped is None or probe is None or probe.plan or probe.batch != trace:
+            continue
+        met, run = sites.met_named(name), runs.get((probe.index, probe.run))
+        if run is None:
+            sites = sites.with_state(met, replace(state, stopped=replace(stopped, probe=None)))
+        elif run.ended is not None:
+            sites = sites.with_state(met, after_one(state, met, probe, run, now))
+    return sites
+
+
 def without_lost_probes(sites: Sites, trace: str, seen: Iterable[Run], alive: Iterable[str] | None) -> Sites:
     """Without probes that nobody will ever hear of: runs of this batch that are not there, and those of
     batches that are gone. `alive` are the trace ids of all batches; None if they are not known."""

@@ -37,6 +37,7 @@ from ingest_operator.kube.batches.known_voices import KnownVoices
 from ingest_operator.kube.batches.notifying import deliver_due, record_attempts, sooner
 from ingest_operator.kube.batches.orphans import end_orphans, left_behind
 from ingest_operator.kube.batches.plan_gate import SiteGate
+from ingest_operator.kube.batches.probes import hear_probes
 from ingest_operator.kube.batches.profile_sites import ProfileSites
 from ingest_operator.kube.batches.state import BatchState, Deps
 from ingest_operator.kube.batches.status_store import KubeStatusStore
@@ -90,6 +91,7 @@ class BatchController:
         except (PlanDamagedError, NoRoomError, UnreadableError) as error:
             try:
                 again = await halted(self._deps, error, state, now)
+                await hear_probes(self._deps, owner, state.statuses.batch, now)
             finally:
                 await self._stop_if_wanted(owner, state, now)
             return replace(again, after=requeueing.RESYNC_SECONDS)
