@@ -65,6 +65,40 @@ def test_every_page_is_quiet_accessible_and_as_wide_as_its_window(
     context.close()
 
 
+BROKEN_WORDS = """
+() => {
+  const broken = [];
+  for (const cell of document.querySelectorAll("td[data-name]:not(:first-child), dd")) {
+    const texts = document.createTreeWalker(cell, NodeFilter.SHOW_TEXT);
+    while (texts.nextNode()) {
+      for (const word of texts.currentNode.data.matchAll(/[\\w:.]+/g)) {
+        const range = document.createRange();
+        range.setStart(texts.currentNode, word.index);
+        range.setEnd(texts.currentNode, word.index + word[0].length);
+        if (range.getClientRects().length > 1) broken.push(word[0]);
+      }
+    }
+  }
+  return broken;
+}
+"""
+
+
+@pytest.mark.parametrize("width", [360, 390, 820, 1440])
+def test_what_stands_in_tables_is_not_broken_within_its_words(
+    chromium: Browser, address: str, width: int
+) -> None:
+    page = chromium.new_page(viewport={"width": width, "height": 900})
+    for name in ("recordings", "speakers", "speaker", "batches", "batch", "receipts"):
+        page.goto(address + PAGES[name])
+        assert page.evaluate(BROKEN_WORDS) == [], name
+        assert page.evaluate("document.querySelector('main').scrollWidth <= innerWidth"), name
+    assert (
+        len(page.evaluate("[...new Set([...document.querySelectorAll('nav a')].map(a => a.offsetTop))]")) == 1
+    )
+    page.close()
+
+
 def test_everything_is_reached_by_the_keyboard_alone(chromium: Browser, address: str) -> None:
     page = chromium.new_page()
     page.goto(address)

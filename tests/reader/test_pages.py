@@ -76,7 +76,7 @@ def test_a_page_says_which_parameter_it_has_not_and_is_shown(client: TestClient,
 def test_what_is_said_of_odd_parameters_is_short_and_text(client: TestClient) -> None:
     names = ["<b>x</b>", "y" * 500, "", "\u202ez", "w"]
     told = client.get("/", params=dict.fromkeys(names, "1")).text
-    note = re.search(r"This page has no parameter.*?</p>", told)
+    note = re.search(r"This page has no parameters.*?</p>", told)
     assert note is not None
     assert "<code>&lt;b&gt;x&lt;/b&gt;</code>" in note[0]
     assert "<code>without a name</code> and 2 more, which the address names" in note[0]
