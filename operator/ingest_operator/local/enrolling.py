@@ -1,5 +1,6 @@
 """Enrolling voices on this machine: one process for each voice of a batch that is not in the store yet, one
-after the other, before the batch is planned."""
+after the other, before the batch is planned. They are forked from the process that its runs are forked from
+later, so that all of them import once."""
 
 import asyncio
 import time
@@ -18,6 +19,7 @@ from ingest_operator.core.outcome import Ended, outcome_of
 from ingest_operator.core.voices import enrol_order
 from ingest_operator.local.cluster import Site, read_progress
 from ingest_operator.local.folders import RunFolder
+from ingest_operator.local.forks import Forks
 from ingest_operator.local.interrupted import InterruptedBeforeRunsError
 from ingest_operator.local.processes import Limits, RunFacts, launch
 
@@ -61,6 +63,8 @@ class Enroller:
     """Shows a line."""
     stop: asyncio.Event
     """Set when the user wants to stop."""
+    forks: Forks
+    """What the processes are forked from, where that is possible."""
 
     async def enrol(self, speakers: Iterable[SpeakerProfile]) -> None:
         """Enrol the voices that need it.
@@ -105,7 +109,8 @@ class Enroller:
         order, folder = self._order(speaker, attempt), self._folder(speaker, attempt)
         facts = RunFacts(time.time(), charged_attempts=0, rung=0, disruptions=0)
         limits = Limits(self.site.memory_bytes, ENROL_SECONDS)
-        process = launch(folder, order.to_json(), self.site.dsn, limits, facts)
+        await asyncio.to_thread(self.forks.ready, order.runtime.threads)
+        process = launch(folder, order.to_json(), self.site.dsn, limits, facts, self.forks)
         shown = 0.0
         while (ended := process.poll(time.time())) is None:
             if self.stop.is_set():

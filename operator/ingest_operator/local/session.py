@@ -102,11 +102,13 @@ async def run(
         spec, generation, price = batch.spec, batch.metadata.generation, orders.profile.cost
         ours = Batch(spec, generation, orders.trace_id, planned=None, ahead=ahead, price=price)
         ends.enter_context(marked_alive(folder, orders.trace_id))
+        forks = Forks(passed_on(), folder.path / "forking.log")
+        ends.callback(forks.close)
         sites = FileSites(request.home, request.profile, request.profile.spec.fetch.sites, clock)
         gate = FileGate(sites, orders.trace_id, partial(alive, request.home), watcher.said)
         try:
             if not spec.dry_run:
-                await _enrol(request, orders, site, watcher, stop)
+                await _enrol(request, orders, site, watcher, stop, forks)
             planned = await make_plans(orders, site, request.mounts, gate, stop)
         except (EnrolmentError, PlanningError) as error:
             # Added sources cannot be planned: recordings of earlier plans stay as they are.
@@ -116,8 +118,11 @@ async def run(
         profile = ProfileStatus(generation=request.profile.metadata.generation, differs=differs)
         ours = replace(ours, planned=planned, profile=profile)
         ledger = restore(batch.status)
-        forks = _forks(folder) if len(planned.items) - len(ledger.final) > 1 else None
-        cluster = LocalCluster(replace(orders, planned_at=planned_at(folder)), site, clock, forks)
+        # The first run alone would only wait longer for imports, unless a voice has waited for them already.
+        worth_it = forks.runs or len(planned.items) - len(ledger.final) > 1
+        cluster = LocalCluster(
+            replace(orders, planned_at=planned_at(folder)), site, clock, forks if worth_it else None
+        )
         if orphans := cluster.adopt():
             watcher.said(f"{orphans} recordings of a session that died resume where they were")
         if 0 < len(planned.items) == len(ledger.final) and not is_pass_asked(batch.spec, ledger.retry_failed):
@@ -127,11 +132,7 @@ async def run(
             batch = replace(batch, other_batches=alive(request.home))
             return await reconcile(batch, cluster, statuses, clock(), sites=_asked(batch, sites))
 
-        try:
-            await _until_done(ours, once, watcher, stop)
-        finally:
-            if forks is not None:
-                forks.close()
+        await _until_done(ours, once, watcher, stop)
         return statuses.batch
 
 
@@ -140,18 +141,19 @@ def _asked(batch: Batch, sites: FileSites) -> FileSites | None:
     return None if batch.spec.is_from_store else sites
 
 
-async def _enrol(request: Request, orders: Orders, site: Site, watcher: Watcher, stop: asyncio.Event) -> None:
+async def _enrol(
+    request: Request, orders: Orders, site: Site, watcher: Watcher, stop: asyncio.Event, forks: Forks
+) -> None:
     """Enrol what the batch looks for. Voices are heard as the profile says, whatever of it the batch itself
-    uses."""
+    uses. What they were forked from stays only if it suits the batch's runs, too: threads are set before the
+    imports."""
     speakers = chosen(orders.batch.spec.speakers, request.speakers)
+    ours = orders.runtime.threads
     orders = _with_profile(orders, request.profile.spec, request.mounts)
     runtime = runtime_of(orders.profile, request.machine, parallelism=1)
-    await Enroller(orders, runtime, site, request.needs, watcher.said, stop).enrol(speakers)
-
-
-def _forks(folder: BatchFolder) -> Forks:
-    """For a batch of more than one run: the first alone would only wait longer for its imports."""
-    return Forks(passed_on(), folder.path / "forking.log")
+    await Enroller(orders, runtime, site, request.needs, watcher.said, stop, forks).enrol(speakers)
+    if runtime.threads != ours:
+        forks.close()
 
 
 def _orders(

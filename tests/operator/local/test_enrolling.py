@@ -3,13 +3,16 @@
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from ingest_contract.voice_orders import EnrolOrder
-from ingest_operator.local import enrolling
+from ingest_operator.core.orders import Machine
+from ingest_operator.local import enrolling, forks, session
 from ingest_operator.local.enrolling import EnrolmentError
 from ingest_operator.local.folders import BatchFolder
+from ingest_operator.local.starting import Launch, Process
 from testkit.objects.builders import a_voice
 from tests.operator.local.test_local_session import STAND_IN, a_request, ran, states
 
@@ -86,6 +89,46 @@ def test_a_voice_that_could_not_be_heard_is_heard_by_the_next_run(tmp_path: Path
         )
     status, _ = ran(replace(a_request(tmp_path, "succeed"), speakers=(a_voice("ann"),)))
     assert status.state == "Complete"
+
+
+@pytest.mark.parametrize(
+    ("cores", "imports"),
+    [pytest.param(2, 1, id="with the same threads"), pytest.param(4, 2, id="with others")],
+)
+def test_voices_and_runs_are_forked_and_import_again_only_for_another_number_of_threads(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cores: int, imports: int
+) -> None:
+    servers, forked = [], []
+
+    class Server(forks._Server):
+        def __init__(self, *given: Any) -> None:
+            servers.append(self)
+            super().__init__(*given)
+
+    class Forks(forks.Forks):
+        def start(self, launch: Launch) -> Process | None:
+            process = super().start(launch)
+            forked.append((launch.folder.name, process is not None))
+            return process
+
+    monkeypatch.setattr(forks, "_Server", Server)
+    monkeypatch.setattr(session, "Forks", Forks)
+    parallelism = cores // 2
+    request = a_request(tmp_path, *["succeed"] * parallelism, parallelism=parallelism)
+    request = replace(
+        request, speakers=(a_voice("ann"), a_voice("bob")), machine=Machine(has_gpu=False, cores=cores)
+    )
+    status, _ = ran(request)
+    assert status.counts.succeeded == parallelism
+    runs = [(f"0000{index}-02", True) for index in range(parallelism)]
+    assert forked == [("ann-01", True), ("bob-01", True), *runs]
+    assert len(servers) == imports
+    assert all(server._popen.poll() is not None for server in servers)
+
+
+def test_one_recording_and_no_voice_are_not_worth_a_process_to_fork_from(tmp_path: Path) -> None:
+    ran(a_request(tmp_path, "succeed"))
+    assert not (BatchFolder.of(tmp_path, "default", "batch").path / "forking.log").exists()
 
 
 def test_a_dry_run_hears_nobody(tmp_path: Path) -> None:
