@@ -1,11 +1,12 @@
 """What holds for every test: where fixtures come from, the servers of a run, and how its tests are shared out
 to processes."""
 
+import os
 from collections.abc import Iterator
 
 import pytest
 
-from ingest_worker import hiding
+from ingest_worker import hiding, surroundings
 from testkit.shared_servers import sharing
 from tests.support import thoroughness
 
@@ -22,6 +23,14 @@ pytest_plugins = [
 behind it."""
 
 thoroughness.register()
+
+for variable, value in {
+    "OMP_WAIT_POLICY": surroundings.QUIET["OMP_WAIT_POLICY"],
+    "OPENBLAS_NUM_THREADS": "1",
+}.items():
+    os.environ.setdefault(variable, value)
+"""Before any test imports an engine or numpy: threads that wait spin otherwise, and tests beside them compute
+on the same processors. A question that numpy embeds takes a quarter of the processor time with one thread."""
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)

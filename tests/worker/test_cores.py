@@ -8,9 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from ingest_contract.profile import ComputeType
 from ingest_worker import surroundings
 from ingest_worker.cgroup import MOUNT, usable_cores
+from ingest_worker.errors import StageError
 from ingest_worker.ingest import resolved_order
+from ingest_worker.trial import Device, tried
 from tests.support.worker import RUNTIME, order_for, place_in
 
 V1 = MOUNT / "cpu"
@@ -136,3 +139,12 @@ def test_the_order_is_lowered_to_the_cores_and_never_raised(
     monkeypatch.setattr(os, "environ", {})
     surroundings.settle(ordered)
     assert {os.environ[name] for name in surroundings.THREADS} == {str(threads)}
+
+
+def test_engines_that_are_only_tried_do_not_spin_while_they_wait_either(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "environ", {})
+    with pytest.raises(StageError, match="none"):
+        list(tried(tmp_path, "none", Device("cpu", ComputeType.AUTO)))
+    assert os.environ["OMP_WAIT_POLICY"] == "PASSIVE"

@@ -1,7 +1,7 @@
 """The environment variables that libraries read when they are imported: set before the first of them is.
 
-Called by `__main__` with the order's number of threads, and by `forking` before it imports what its runs will
-use. Must import nothing heavy.
+Called by `__main__` with the order's number of threads, by `forking` before it imports what its runs will
+use, and by `trial`. Must import nothing heavy.
 """
 
 import os

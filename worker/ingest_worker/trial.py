@@ -28,6 +28,7 @@ from ingest_worker.memory import classify
 from ingest_worker.models.locks import LockedModel, read_lock
 from ingest_worker.models.model_set import Role
 from ingest_worker.models.opening import Models
+from ingest_worker.surroundings import settle
 
 SOUND_SECONDS: Final = 10
 """Seconds of noise for the diarizer: one window of its networks."""
@@ -83,6 +84,7 @@ def tried(folder: Path, set_name: str, device: Device) -> Iterator[Tried]:
     Raises:
         StageError: `MODELS_UNAVAILABLE`, if there is no such set.
     """
+    settle(None)  # before the first engine is imported: threads that wait must not spin, as in a worker
     lock = read_lock(folder, set_name)
     models = Models(folder, set_name)
     for model in lock.models:
