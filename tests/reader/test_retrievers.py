@@ -1,4 +1,5 @@
-"""Retrievers of LangChain and LlamaIndex, by the real libraries, over a real reader."""
+"""Retrievers of LangChain and LlamaIndex, by the real libraries, over a real reader. LlamaIndex is imported
+where it is used: each of a run's processes collects this file, and it takes seconds to come."""
 
 import asyncio
 import re
@@ -8,7 +9,6 @@ from pathlib import Path
 import httpx
 import pytest
 from langchain_core.documents import Document
-from llama_index.core.schema import NodeWithScore
 from pydantic import SecretStr
 
 from ingest_reader.guard import Access
@@ -20,7 +20,6 @@ from ingest_reader.retrievers.asking import (
     ReaderUnreachableError,
 )
 from ingest_reader.retrievers.langchain import CorpusRetriever as ForLangChain
-from ingest_reader.retrievers.llama_index import CorpusNodeRetriever as ForLlamaIndex
 from testkit.cluster.program import free_port
 from tests.reader.conftest import TALK
 from tests.reader.listening import listening
@@ -62,7 +61,11 @@ def test_langchain_gets_documents_with_all_that_a_citation_takes(address: str) -
 
 
 def test_llama_index_gets_nodes_with_scores_and_the_same_metadata(address: str) -> None:
-    retriever = ForLlamaIndex(Reader(address, TOKEN, limit=2))
+    from llama_index.core.schema import NodeWithScore
+
+    from ingest_reader.retrievers.llama_index import CorpusNodeRetriever
+
+    retriever = CorpusNodeRetriever(Reader(address, TOKEN, limit=2))
     found = retriever.retrieve("what do bees do?")
     assert [each.node_id for each in asyncio.run(retriever.aretrieve("what do bees do?"))] == [
         each.node_id for each in found
@@ -79,6 +82,8 @@ def test_filters_go_to_the_reader(address: str) -> None:
 
 
 def test_each_way_to_get_no_answer_is_an_error_of_its_own(address: str) -> None:
+    from ingest_reader.retrievers.llama_index import CorpusNodeRetriever
+
     wrong = (
         (Reader(f"http://127.0.0.1:{free_port()}"), "bees", ReaderUnreachableError),
         (Reader(address), "bees", ReaderDeniedError),
@@ -92,7 +97,7 @@ def test_each_way_to_get_no_answer_is_an_error_of_its_own(address: str) -> None:
                 url=reader.url,
                 token=SecretStr(reader.token) if reader.token else None,
                 filters=dict(reader.filters),
-            ).invoke(question) if reader.limit else ForLlamaIndex(reader).retrieve(question)
+            ).invoke(question) if reader.limit else CorpusNodeRetriever(reader).retrieve(question)
         with pytest.raises(error):
             asyncio.run(reader.asearch(question))
 

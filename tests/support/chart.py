@@ -12,6 +12,7 @@ from typing import Any
 import yaml
 
 from scripts.environment import cache_folder
+from testkit.cluster.program import GARBAGE_PERCENT
 from testkit.tools.programs import program
 
 CHART = Path(__file__).parents[2] / "charts" / "video-ingest-operator"
@@ -34,8 +35,8 @@ def helm(*arguments: str, kubeconfig: Path | None = None) -> subprocess.Complete
     home = str(cache_folder() / "helm-of-tests")
     own = {"HELM_CACHE_HOME": home, "HELM_CONFIG_HOME": home, "HELM_DATA_HOME": home}
     own |= {"KUBECONFIG": str(kubeconfig)} if kubeconfig else {}
-    # it lives for a tenth of a second, a fifth of which it would spend on its garbage
-    own |= {"GOGC": "off"} if arguments[0] in ("lint", "template") else {}
+    # it lives for a tenth of a second or a whole one, a fifth of which it would spend on its garbage
+    own |= {"GOGC": "off" if arguments[0] in ("lint", "template") else GARBAGE_PERCENT}
     command = [program("helm"), *arguments]
     return subprocess.run(
         command, env=dict(os.environ) | own, capture_output=True, text=True, check=False, timeout=300
