@@ -90,7 +90,7 @@ def _of_ours(error: Exception) -> Ending | None:
     from ingest_operator.core.voices import UnknownVoiceError
     from ingest_operator.kube.api.kubeconfig import KubeconfigError
     from ingestctl.backends.port import CommandError
-    from ingestctl.place import EXPECTED
+    from ingestctl.expected import EXPECTED
 
     if isinstance(error, InvalidDocumentError):
         return Ending(error.mistakes, USAGE_EXIT)

@@ -8,33 +8,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Final
 
-from ingest_operator.core.source_lists import SourceError
-from ingest_operator.core.voices import UnknownVoiceError
-from ingest_operator.kube.api.kubeconfig import KubeconfigError
-from ingest_operator.local.enrolling import EnrolmentError
 from ingest_operator.local.folders import home_folder
-from ingest_operator.local.planning import PlanningError
-from ingest_operator.local.status_store import BatchBusyError
-from ingest_worker.errors import StageError
-from ingestctl.asking.question import NoAnswerError
-from ingestctl.backends.port import CommandError
 from ingestctl.consoles import people
 from ingestctl.ending import when_left
-
-EXPECTED: Final = (
-    BatchBusyError,
-    CommandError,
-    EnrolmentError,
-    KubeconfigError,
-    NoAnswerError,
-    PlanningError,
-    SourceError,
-    StageError,
-    UnknownVoiceError,
-)
-"""Errors that are not bugs: each says in one sentence what went wrong and what to do."""
 
 
 @dataclass(frozen=True, slots=True)

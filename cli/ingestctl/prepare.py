@@ -7,8 +7,9 @@ imported.
 
 from rich.console import Console
 
+from ingest_contract.base import ModelName
 from ingest_contract.failures import Reason
-from ingest_contract.profile import IngestProfileSpec, ModelName
+from ingest_contract.profile import IngestProfileSpec
 from ingest_worker.errors import StageError
 from ingest_worker.models import Role
 from ingest_worker.models.dimension import dimension_of

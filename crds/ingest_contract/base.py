@@ -56,6 +56,11 @@ Name = Annotated[
 ]
 """A name as Kubernetes knows it (RFC 1123 label)."""
 
+ModelName = Annotated[
+    str, StringConstraints(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$")
+]
+"""The name of a model in its set."""
+
 ObjectName = Annotated[
     str, StringConstraints(min_length=1, max_length=253, pattern=r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$")
 ]

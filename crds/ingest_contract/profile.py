@@ -10,18 +10,13 @@ from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
-from ingest_contract.base import ContractModel, Count, Decimal, Name, ObjectName, Seconds, cel
+from ingest_contract.base import ContractModel, Count, Decimal, ModelName, Name, ObjectName, Seconds, cel
 from ingest_contract.captions import TranscriptPreference
 from ingest_contract.cost import GpuPrice
 from ingest_contract.fetch_ahead import FetchAhead, FetchMode
 from ingest_contract.pods import PodProfile
 from ingest_contract.profile_status import IngestProfileStatus
 from ingest_contract.sites import MAX_ENTRIES, SiteProfile, names_once
-
-ModelName = Annotated[
-    str, StringConstraints(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$")
-]
-"""The name of a model in its set."""
 
 Location = Annotated[str, StringConstraints(min_length=1, max_length=2048)]
 """A URL, or the path of a file."""

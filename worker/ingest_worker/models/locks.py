@@ -16,9 +16,8 @@ import yaml
 from pydantic import ValidationError
 
 from ingest_contract import plain_yaml
-from ingest_contract.base import ContractModel, Name, ShortText
+from ingest_contract.base import ContractModel, ModelName, Name, ShortText
 from ingest_contract.failures import Reason
-from ingest_contract.profile import ModelName
 from ingest_worker.errors import StageError
 from ingest_worker.models.model_set import Languages, Model, ModelSet, PinnedFile, Role
 

@@ -13,10 +13,9 @@ import yaml
 from pydantic import Field, StringConstraints, ValidationError, model_validator
 
 from ingest_contract import plain_yaml
-from ingest_contract.base import ContractModel, Name, ShortText
-from ingest_contract.documents import mistakes_of
+from ingest_contract.base import ContractModel, ModelName, Name, ShortText
 from ingest_contract.failures import Reason
-from ingest_contract.profile import ModelName
+from ingest_contract.mistakes import mistakes_of
 from ingest_contract.selection import Language
 from ingest_worker.errors import StageError
 

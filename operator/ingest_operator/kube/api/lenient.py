@@ -14,7 +14,7 @@ from typing import Any, Final, Generic, TypeVar
 from pydantic import ValidationError
 
 from ingest_contract.base import ContractModel
-from ingest_contract.documents import mistakes_of
+from ingest_contract.mistakes import mistakes_of
 from ingest_operator.kube.api.resources import Object
 
 ROUNDS: Final = 8

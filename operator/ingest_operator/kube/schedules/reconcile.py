@@ -13,7 +13,7 @@ from typing import Final
 
 from pydantic import ValidationError
 
-from ingest_contract.documents import mistakes_of
+from ingest_contract.mistakes import mistakes_of
 from ingest_contract.schedule import ConcurrencyPolicy, IngestScheduleSpec, IngestScheduleStatus
 from ingest_operator.core.timestamps import from_rfc3339, to_rfc3339
 from ingest_operator.kube.api.client import Api
