@@ -93,6 +93,7 @@ class Reason(StrEnum):
     EMBEDDING_INCOMPLETE = "EmbeddingIncomplete"
     HEARING_NOT_KEPT = "HearingNotKept"
     DATABASE_UNAVAILABLE = "DatabaseUnavailable"
+    DATABASE_TOO_SLOW = "DatabaseTooSlow"
     DATABASE_REJECTED = "DatabaseRejected"
     SCHEMA_MISMATCH = "SchemaMismatch"
     DIMENSION_MISMATCH = "DimensionMismatch"
@@ -509,6 +510,15 @@ FAILURES: Final = MappingProxyType(
             next_step="Postgres does not answer: bring it back or correct the address in the store's "
             "Secret, and one recording probes by itself.",
         ),
+        _R.DATABASE_TOO_SLOW: Failure(
+            76,
+            _K.STORE,
+            _V.RETRY_LATER,
+            "Postgres ended a statement that took longer than it may. Finished stages are kept where they "
+            "could be.",
+            next_step="Postgres ends statements that take too long: see what else it does "
+            "(pg_stat_activity, its disk), and one recording probes by itself.",
+        ),
         _R.DATABASE_REJECTED: Failure(
             71,
             _K.STORE,
@@ -788,7 +798,7 @@ SITE_BREAKERS: Final = frozenset({Reason.BOT_CHECK, Reason.RATE_LIMITED, Reason.
 """Reasons of a whole site, not of one recording: nothing new starts there for a while, in any batch of the
 profile, then one recording probes."""
 
-BREAKERS: Final = SITE_BREAKERS | {Reason.DATABASE_UNAVAILABLE}
+BREAKERS: Final = SITE_BREAKERS | {Reason.DATABASE_UNAVAILABLE, Reason.DATABASE_TOO_SLOW}
 """Reasons of the whole batch, not of one recording:
 nothing new starts for a while, then one recording probes."""
 

@@ -47,6 +47,8 @@ def legible(text: str) -> str:
     becomes one space; control characters and bidirectional controls are removed. The rest is unchanged, so
     the function may be applied again.
     """
+    if text.isprintable():  # no control, no half of a pair: nearly every word, in a tenth of the time
+        return " ".join(text.split())
     whole = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
     return " ".join(_GONE.sub("", whole.translate(_BLANKS)).split())
 

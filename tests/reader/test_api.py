@@ -243,7 +243,7 @@ def test_the_openapi_document_has_every_route_and_its_problems(client: TestClien
         "search", "passages", "recordings", "transcripts", "downloads", "speakers", "voices", "batches",
         "runs",
     }  # fmt: skip
-    assert {"200", "404", "422", "503"} <= set(paths["/api/v1/search"]["get"]["responses"])
+    assert {"200", "404", "422", "503", "504"} <= set(paths["/api/v1/search"]["get"]["responses"])
 
 
 def test_no_method_writes(client: TestClient) -> None:

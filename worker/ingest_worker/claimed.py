@@ -81,7 +81,7 @@ class ClaimedRecording:
                     artifacts.put(connection, self._held, waiting, its_hash, its_content)
                     self._unsaved.pop(waiting, None)  # of two stages that end at once, one may keep both
         except StageError as error:
-            if error.reason is not Reason.DATABASE_UNAVAILABLE:
+            if error.reason not in {Reason.DATABASE_UNAVAILABLE, Reason.DATABASE_TOO_SLOW}:
                 raise
             log.warning(
                 "a result is kept later: %s", error, extra={"action": "keep-later", "stage": stage.value}

@@ -58,6 +58,7 @@ PROBLEMS: Final[dict[int | str, dict[str, Any]]] = {
     404: _PROBLEM,
     422: _PROBLEM,
     503: _PROBLEM,
+    504: _PROBLEM,
 }
 
 MEDIA_TYPES: Final = {

@@ -3,6 +3,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Final
 
 import psycopg
 from psycopg import errors
@@ -34,12 +35,18 @@ _BEYOND_LIMITS = (errors.ProgramLimitExceeded, errors.StatementTooComplex)
 OperationalError, but they never pass."""
 
 
+_LESS: Final = (
+    "Next: see what else it does (pg_stat_activity), or ask it for less at once: a filter, fewer passages."
+)
+
+
 @contextmanager
 def translated(doing: str) -> Iterator[None]:
     """Turn psycopg's errors into `StageError`, chained. `doing` completes "Postgres ... while <doing>".
 
-    Class 40 (deadlock, serialization), 53 (resources), 57 (shutdown, timeout) and lost connections are
+    Class 40 (deadlock, serialization), 53 (resources), 57 (shutdown) and lost connections are
     `OperationalError` in psycopg, and mean "not now" (https://www.psycopg.org/psycopg3/docs/api/errors.html).
+    So is a statement that was ended by its time limit: the database is there, and has a reason of its own.
     The rest, and of those class 54 (limits), is about our rows or our rights: Rejected.
     """
     try:
@@ -50,6 +57,9 @@ def translated(doing: str) -> Iterator[None]:
         ) from error
     except _BEYOND_LIMITS as error:
         raise _rejected(doing, error) from error
+    except errors.QueryCanceled as error:
+        said = f"Postgres did not finish while {doing}: {_primary(error)}."
+        raise StageError(Reason.DATABASE_TOO_SLOW, f"{said} {_LESS}") from error
     except (psycopg.OperationalError, psycopg.InterfaceError, *_NOT_WRITABLE) as error:
         raise StageError(
             Reason.DATABASE_UNAVAILABLE, f"Postgres failed while {doing}: {_primary(error)}."
