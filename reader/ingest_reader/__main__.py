@@ -37,6 +37,7 @@ def main() -> int:
     parser.add_argument("--port", required=True, type=int, help="the port of pages, API and MCP")
     parser.add_argument("--metrics-port", required=True, type=int, help="the port of /metrics")
     parser.add_argument("--models", required=True, type=Path, help="where sets of models lie")
+    parser.add_argument("--model", help="the text model's name, if the store has vectors of several")
     parser.add_argument(
         "--prefix", default="", type=_prefix, help="the path below which people see it, as /corpus"
     )
@@ -62,7 +63,7 @@ def _served(chosen: argparse.Namespace) -> Iterator[str]:
     door = Door(chosen.host, chosen.port, chosen.token_file, chosen.behind_ingress, GRACE_SECONDS)
     metrics = Metrics()
     pool = ServicePool(store_address(), metrics)
-    corpus = MeasuredCorpus(pool, embedding(pool, TextModels(chosen.models)), metrics)
+    corpus = MeasuredCorpus(pool, embedding(pool, TextModels(chosen.models, name=chosen.model)), metrics)
     try:
         access = access_of(door)
         app = Measured(application(corpus, access, chosen.prefix, youtube=not chosen.no_youtube), metrics)

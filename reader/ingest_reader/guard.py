@@ -47,7 +47,8 @@ class Access:
 
 
 class Guard:
-    """ASGI middleware: refuses whom `access` does not let in, and puts headers on every answer."""
+    """ASGI middleware: refuses whom `access` does not let in, puts headers on every answer, and answers HEAD
+    as GET without the body."""
 
     def __init__(self, app: ASGIApp, access: Access, prefix: str = "") -> None:
         """`prefix`: the path below which an ingress shows this reader, as `/corpus`. Requests may come with
@@ -62,8 +63,13 @@ class Guard:
             await self._app(scope, receive, send)
             return
         path = self._enter(scope)
+        only_head = scope["method"] == "HEAD"
+        if only_head:  # FastAPI gives no route a HEAD, and RFC 9110 (9.1) wants one wherever there is a GET
+            scope["method"] = "GET"
 
         async def guarded(message: Message) -> None:
+            if only_head and message["type"] == "http.response.body":
+                message = {**message, "body": b""}
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
                 for name, value in _HEADERS.items():

@@ -128,26 +128,24 @@ class ServicePool(ReadingPool):
 
     @override
     @contextmanager
-    def connection(self) -> Iterator[Connection]:
+    def connection(self, *, aside: bool = False) -> Iterator[Connection]:
         """As `ReadingPool.connection`."""
         try:
-            with super().connection() as connection:
+            with super().connection(aside=aside) as connection:
                 yield connection
         except StageError as error:
             self._metrics.store_errors.labels(error.reason.value).inc()
             raise
 
     @override
-    def check_schema(self) -> None:
-        """As `ReadingPool.check_schema`. Also raises `StageError(DATABASE_REJECTED)` for a login that could
-        write."""
-        super().check_schema()
-        with self.connection() as connection:
-            if tables := writable(connection, role="session_user"):
-                login = connection.info.user
-                said = (
-                    f"The login {login!r} could write {len(tables)} tables ({tables[0]} is one). Next: "
-                    "CREATE ROLE reader LOGIN PASSWORD '...' IN ROLE ingest_reader, and put its address into "
-                    "the Secret that the chart's value `reader.store` names."
-                )
-                raise StageError(Reason.DATABASE_REJECTED, said)
+    def _check(self, connection: Connection) -> None:
+        """Also raises `StageError(DATABASE_REJECTED)` for a login that could write."""
+        super()._check(connection)
+        if tables := writable(connection, role="session_user"):
+            login = connection.info.user
+            said = (
+                f"The login {login!r} could write {len(tables)} tables ({tables[0]} is one). Next: "
+                "CREATE ROLE reader LOGIN PASSWORD '...' IN ROLE ingest_reader, and put its address into "
+                "the Secret that the chart's value `reader.store` names."
+            )
+            raise StageError(Reason.DATABASE_REJECTED, said)

@@ -210,6 +210,8 @@ def test_a_group_of_values_that_is_null_has_its_defaults_too() -> None:
     shown = template(EVERYTHING, settings={"reader.service": None, "reader.embedYouTube": None})
     assert "--no-youtube" not in shown
     assert "--no-youtube" in template(EVERYTHING, settings={"reader.embedYouTube": False})
+    assert "--model=" not in shown
+    assert "--model=e5" in template(EVERYTHING, settings={"reader.model": "e5"})
 
 
 def test_helm_has_nothing_to_complain_about() -> None:

@@ -8,6 +8,9 @@ from starlette.testclient import TestClient
 from ingest_reader.doors import is_loopback
 from ingest_reader.guard import LOOPBACK, Access
 from ingest_reader.serving import Door, ListeningError, access_of, said_of
+from ingest_worker.store.connect import Connection
+from ingest_worker.store.errors import translated
+from ingest_worker.store.search import Query
 from tests.reader.conftest import served
 from tests.support.problems import problem
 
@@ -115,3 +118,38 @@ def test_a_fault_tells_nothing_and_is_as_guarded_as_an_answer(
         problem(answer, 500, "fault")
         assert "geheim" not in answer.text
         assert answer.headers["content-security-policy"].startswith("default-src 'none'")
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize(
+    "path", ["/", "/recordings", "/api/v1/recordings", "/static/reader.css", "/healthz", "/readyz", "/none"]
+)
+def test_who_asks_for_the_head_alone_gets_that_of_the_answer(corpus_database: str, path: str) -> None:
+    with served(corpus_database) as client:
+        whole, head = client.get(path), client.head(path)
+    assert (head.status_code, head.content) == (whole.status_code, b"")
+    assert head.headers == whole.headers
+    assert int(head.headers["content-length"]) == len(whole.content) > 0
+
+
+@pytest.mark.postgres
+def test_what_is_for_posts_alone_has_no_head(corpus_database: str) -> None:
+    with served(corpus_database) as client:
+        assert client.head("/mcp").status_code == client.get("/mcp").status_code == 405
+
+
+@pytest.mark.postgres
+def test_a_question_that_takes_too_long_ends_with_a_reason_of_its_own_and_what_to_do(
+    corpus_database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def endless(connection: Connection, _: Query) -> None:
+        with translated("searching"), connection.transaction():
+            connection.execute("set local statement_timeout = 1; select pg_sleep(60)")
+
+    monkeypatch.setattr("ingest_reader.corpus.search", endless)
+    with served(corpus_database) as client:
+        told = problem(client.get("/api/v1/search?q=bees"), 504)
+        assert told["reason"] == "DatabaseTooSlow"
+        assert "Next: see what else it does" in told["detail"]
+        assert client.get("/?q=bees").status_code == 504
+        assert client.get("/readyz").status_code == 200

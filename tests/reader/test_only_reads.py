@@ -127,3 +127,17 @@ def test_a_store_that_is_not_there_is_unavailable(monkeypatch: pytest.MonkeyPatc
     with ReadingPool("host=127.0.0.1 port=1 dbname=none") as pool, refused(StageError) as told:
         pool.check_schema()
     assert told.value.reason is Reason.DATABASE_UNAVAILABLE
+
+
+def test_questions_that_have_every_connection_keep_no_reader_from_being_ready(
+    database: str,
+) -> None:
+    with ReadingPool(database, size=1) as pool, pool.connection() as one:
+        one.execute("select 1")
+        pool.check_schema()
+        pool.check_schema()
+        rows = one.execute(
+            "select count(*) from pg_stat_activity where application_name = 'video-ingest reader' "
+            "and datname = current_database()"
+        )
+        assert rows.fetchone() == (2,), "one connection beside the others, kept"

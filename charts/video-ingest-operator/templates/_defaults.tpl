@@ -110,6 +110,7 @@
 - {"below": ["reader"], "name": "replicas", "default": 1}
 - {"below": ["reader"], "name": "prefix", "default": ""}
 - {"below": ["reader"], "name": "embedYouTube", "default": true}
+- {"below": ["reader"], "name": "model", "default": ""}
 - {"below": ["reader"], "name": "auth", "default": "Token"}
 - {"below": ["reader", "token"], "name": "secretName", "default": ""}
 - {"below": ["reader", "token"], "name": "key", "default": "token"}

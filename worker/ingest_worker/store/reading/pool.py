@@ -53,16 +53,9 @@ class ReadingPool:
             "autocommit": True,
             "prepare_threshold": None,
         }
-        self._pool = ConnectionPool(
-            "",
-            kwargs=parameters,
-            min_size=1,
-            max_size=size,
-            timeout=WAIT_SECONDS,
-            open=False,
-            configure=only_read,
-            check=ConnectionPool.check_connection,
-        )
+        self._pool = _pool(parameters, 1, size)
+        self._aside = _pool(parameters, 0, 1)
+        """For `check_schema`: made when it is first asked, and closed when nobody has for a while."""
 
     def __enter__(self) -> Self:
         self._pool.open()
@@ -70,20 +63,40 @@ class ReadingPool:
 
     def __exit__(self, *_: object) -> None:
         self._pool.close()
+        self._aside.close()
 
     @contextmanager
-    def connection(self) -> Iterator[Connection]:
-        """One connection, for as long as the block lasts. Raises `StageError(DATABASE_UNAVAILABLE)` if none
-        becomes free, or none can be made."""
+    def connection(self, *, aside: bool = False) -> Iterator[Connection]:
+        """One connection, for as long as the block lasts: `aside`, one beside those that questions share.
+        Raises `StageError(DATABASE_UNAVAILABLE)` if none becomes free, or none can be made."""
         with ExitStack() as stack:
             with translated("waiting for a connection"):
-                connection = stack.enter_context(self._pool.connection())
+                if aside:
+                    self._aside.open()
+                connection = stack.enter_context((self._aside if aside else self._pool).connection())
             yield connection
 
     def check_schema(self) -> None:
-        """Raises `StageError(SCHEMA_MISMATCH)` for a store that is not this version's."""
-        with self.connection() as connection:
-            check(connection)
+        """Raises `StageError(SCHEMA_MISMATCH)` for a store that is not this version's. By a connection beside
+        the others, all of which slow questions may have for longer than a probe waits."""
+        with self.connection(aside=True) as connection:
+            self._check(connection)
+
+    def _check(self, connection: Connection) -> None:
+        check(connection)
+
+
+def _pool(parameters: dict[str, Any], fewest: int, most: int) -> ConnectionPool:
+    return ConnectionPool(
+        "",
+        kwargs=parameters,
+        min_size=fewest,
+        max_size=most,
+        timeout=WAIT_SECONDS,
+        open=False,
+        configure=only_read,
+        check=ConnectionPool.check_connection,
+    )
 
 
 def only_read(connection: Connection) -> None:
