@@ -1,5 +1,6 @@
 """`ingestctl serve` as a process, and the commands that docs/reader.md shows."""
 
+import gc
 import json
 import os
 import re
@@ -15,10 +16,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from starlette.types import Receive, Scope, Send
 from typer.main import get_command
 from typer.testing import CliRunner
 
 from ingest_contract.failures import FAILURES, Reason
+from ingest_reader.serving import Door, serve
 from ingestctl.asking.running import FILE, running
 from ingestctl.commands import app
 from tests.reader.listening import listening
@@ -175,3 +178,18 @@ def test_a_command_that_a_page_shows_is_one(command: str) -> None:
         context = found.make_context(name, [*rest], parent=context)
         name, found, rest = found.resolve_command(context, rest)
     assert found.make_context(name, [*rest], parent=context).params
+
+
+def test_the_garbage_collector_passes_over_what_was_loaded_for_as_long_as_it_serves() -> None:
+    seen: list[int] = []
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        assert scope["type"] == "lifespan"
+        await receive()
+        seen.append(gc.get_freeze_count())
+        await send({"type": "lifespan.startup.failed"})
+
+    tracked = len(gc.get_objects())
+    assert not serve(app, Door("127.0.0.1", 0), lambda _: None)
+    assert seen[0] > tracked / 2  # of objects that other tests have left, some are garbage
+    assert gc.get_freeze_count() == 0

@@ -5,6 +5,7 @@ import pytest
 
 from ingest_worker.store.connect import Connection
 from ingest_worker.store.search import Query, search
+from ingest_worker.store.searching.statement import statement
 from ingest_worker.store.searching.terms import Term, TermKind
 from ingest_worker.store.searching.weights import MOST_COMPARED_PASSAGES, Choice, Counted, chosen
 from tests.worker.store.makers import content, store, unit
@@ -64,14 +65,24 @@ def test_where_every_word_is_in_most_passages_the_rarest_chooses() -> None:
     assert _choice(900_000, 800_000) == ((800_000,), (800_000,))
 
 
+def test_nothing_is_looked_for_beside_the_passages_of_a_single_common_word() -> None:
+    alone, two = _of(900_000, 800_000), _of(60_000, 6_000, 300_000)
+    query = Query("word0 word1", None, None)
+    assert b"and not (" not in statement(query, alone, chosen(alone, MILLION)).as_bytes()
+    assert b"and not (" in statement(query, two, chosen(two, MILLION)).as_bytes()
+
+
 def _choice(*passages: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
     """In how many passages the words are that choose: any of them, and all of them."""
-    counted = [
+    choice: Choice = chosen(_of(*passages), MILLION)
+    return tuple(each.passages for each in choice.any_of), tuple(each.passages for each in choice.all_of)
+
+
+def _of(*passages: int) -> list[Counted]:
+    return [
         Counted(Term(f"word{place}", TermKind.WORD), {"en": f"'word{place}'"}, each)
         for place, each in enumerate(passages)
     ]
-    choice: Choice = chosen(counted, MILLION)
-    return tuple(each.passages for each in choice.any_of), tuple(each.passages for each in choice.all_of)
 
 
 def _say(connection: Connection) -> None:

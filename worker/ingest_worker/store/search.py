@@ -18,7 +18,7 @@ from ingest_worker.store.connect import Connection, use_vectors
 from ingest_worker.store.errors import translated
 from ingest_worker.store.schema import unsound_pgvector
 from ingest_worker.store.searching.absent import absent
-from ingest_worker.store.searching.fusion import folded, fused
+from ingest_worker.store.searching.fusion import best_first, folded, scores
 from ingest_worker.store.searching.lookup import counted_in_store, passage_count
 from ingest_worker.store.searching.snippets import marked, snippet
 from ingest_worker.store.searching.statement import (
@@ -144,7 +144,7 @@ def _hits(
             rows = _rows(connection, statement(query, counted, choice, walk=walk), given)
         if rows and rows[0]["fitting"] == MOST_FITTING_PASSAGES:
             notes = (_TOO_MANY,)
-        hits = folded(fused([_hit(row, counted) for row in rows]), query.limit)
+        hits = folded(best_first(_found(rows, counted)), query.limit)
         if len(hits) == query.limit or len(rows) < candidates:
             break
     return hits, notes
@@ -175,15 +175,20 @@ def _is_few(connection: Connection, query: Query) -> bool:
     return row is not None and row[0] <= FEW_PASSAGES
 
 
-def _hit(row: dict[str, Any], counted: tuple[Counted, ...]) -> Hit:
+def _found(rows: list[dict[str, Any]], counted: tuple[Counted, ...]) -> list[Hit]:
     asked = any(each.is_asked for each in counted)
-    words = row["words"]
-    return Hit(
-        **{name: value for name, value in row.items() if name not in _OF_THE_SEARCH},
-        score=0.0,
-        word_score=min(1.0, float(words or 0)) if asked else None,
-        matched=tuple(counted[place].term.text for place in sorted(row["places"])),
-    )
+    worded = [min(1.0, float(row["words"] or 0)) if asked else None for row in rows]
+    scored = scores([(row["similarity"], words) for row, words in zip(rows, worded, strict=True)])
+    texts = [each.term.text for each in counted]
+    return [
+        Hit(
+            **{name: value for name, value in row.items() if name not in _OF_THE_SEARCH},
+            score=score,
+            word_score=words,
+            matched=tuple(texts[place] for place in sorted(row["places"])),
+        )
+        for row, words, score in zip(rows, worded, scored, strict=True)
+    ]
 
 
 _OF_THE_SEARCH: Final = frozenset({"words", "places", "near", "fitting"})

@@ -21,12 +21,17 @@ _FEWEST_WORDS: Final = 4
 """Shorter passages are the same only if they say the same: "yes, right" and "yes, great" are not."""
 
 
-def fused(rows: Sequence[Hit]) -> tuple[Hit, ...]:
-    """Best first, each with its score."""
-    similar = [hit.similarity for hit in rows if hit.similarity is not None]
+def scores(found: Sequence[tuple[float | None, float | None]]) -> tuple[float, ...]:
+    """Of each passage's similarity and word score, in the same order. Before hits are made of them: of
+    hundreds that say the same, copies would cost more than all the rest."""
+    similar = [similarity for similarity, _ in found if similarity is not None]
     low, high = (min(similar), max(similar)) if similar else (0.0, 0.0)
-    scored = (replace(hit, score=_score(hit, low, high)) for hit in rows)
-    return tuple(sorted(scored, key=lambda hit: (-hit.score, -(hit.similarity or 0), hit.segment)))
+    return tuple(_score(similarity, words, low, high) for similarity, words in found)
+
+
+def best_first(hits: Iterable[Hit]) -> list[Hit]:
+    """By their scores."""
+    return sorted(hits, key=lambda hit: (-hit.score, -(hit.similarity or 0), hit.segment))
 
 
 def folded(hits: Iterable[Hit], limit: int) -> tuple[Hit, ...]:
@@ -46,12 +51,12 @@ def folded(hits: Iterable[Hit], limit: int) -> tuple[Hit, ...]:
     return tuple(replace(hit, folded=tuple(under[i])) for i, hit in enumerate(kept))
 
 
-def _score(hit: Hit, low: float, high: float) -> float:
-    words = 0.0 if hit.word_score is None else hit.word_score
-    if hit.similarity is None:
+def _score(similarity: float | None, word_score: float | None, low: float, high: float) -> float:
+    words = 0.0 if word_score is None else word_score
+    if similarity is None:
         return words
-    near = (hit.similarity - low) / (high - low) if high > low else 1.0
-    if hit.word_score is None:
+    near = (similarity - low) / (high - low) if high > low else 1.0
+    if word_score is None:
         return near
     # Squared: who holds half of a question's words has said a quarter of it.
     return MEANING_SHARE * near + (1 - MEANING_SHARE) * words**2

@@ -263,7 +263,7 @@ def _matching(choice: Choice) -> sql.Composable:
     one of common words `MOST_SAMPLED_PASSAGES`."""
     kinds = [
         (" & ", choice.all_of, "compared"),
-        (" | ", choice.any_of, "sampled" if choice.all_of else "compared"),
+        (" | ", choice.any_of if choice.has_others else (), "sampled" if choice.all_of else "compared"),
     ]
     conditions = [
         (condition, sql.Placeholder(most))

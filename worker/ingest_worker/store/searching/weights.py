@@ -50,6 +50,12 @@ class Choice:
     """Where even the rarest word is in too many passages: those that hold all of these, and of the others
     `MOST_SAMPLED_PASSAGES`."""
 
+    @property
+    def has_others(self) -> bool:
+        """Whether a passage can hold one of `any_of` and not all of `all_of`. Of one word none can, and
+        Postgres would read the word's whole list, or the table, to find that out."""
+        return self.any_of != self.all_of
+
 
 def weight(passages: int, of: int) -> float:
     """`ln(1 + (N - n + 0.5) / (n + 0.5))`."""
