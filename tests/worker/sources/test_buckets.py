@@ -108,6 +108,18 @@ def test_everything_below_a_prefix_is_found_and_nothing_beside_it(
     assert titles(planned(source(s3, tmp_path, "talks2/other.mp3"), planner)) == ["other"]
 
 
+def test_a_prefix_that_nothing_has_is_named_beside_others_and_an_empty_folder_is_none(
+    s3: S3Server, planner: Planner, tmp_path: Path
+) -> None:
+    gone, there = source(s3, tmp_path, "talks/2031"), source(s3, tmp_path, "talks2")
+    found = planner.plan(gone, there, order=Order.SOURCE)
+    assert titles(found) == ["other"]
+    assert found.skip_counts == {SkipReason.UNREADABLE: 1}
+    assert "nothing in the bucket has this prefix" in found.skipped[0].detail
+    s3.put(BUCKET, "inbox/", b"")
+    assert planned(source(s3, tmp_path, "inbox"), planner).items == ()
+
+
 def test_a_recording_keeps_its_id_until_its_content_changes(
     s3: S3Server, media: dict[str, bytes], planner: Planner, tmp_path: Path
 ) -> None:
@@ -131,10 +143,11 @@ def test_a_recording_keeps_its_id_until_its_content_changes(
         ),
         (ROOT, {"bucket": "there-is-none"}, (Reason.NOT_FOUND, "NoSuchBucket")),
         (ROOT, {"prefix": "talks/gone.mp3"}, (Reason.NOT_FOUND, "there is no such object")),
+        (ROOT, {"prefix": "talks/2031"}, (Reason.NOT_FOUND, "nothing in the bucket has this prefix")),
         (ROOT, {"glob": "/talks/*"}, (Reason.SOURCE_UNSUPPORTED, "the glob")),
         (ROOT, {"endpoint": "http://s3.invalid"}, (Reason.DOWNLOAD_FAILED, "s3.invalid has no address")),
     ],
-    ids=["a key", "a secret", "a bucket", "an object", "a glob", "a server"],
+    ids=["a key", "a secret", "a bucket", "an object", "a prefix", "a glob", "a server"],
 )
 def test_a_bucket_that_cannot_be_listed_is_reported_by_what_is_wrong(
     who: Account,

@@ -29,6 +29,7 @@ from ingest_worker.planning import Candidate
 from ingest_worker.ports import Report
 from ingest_worker.sources.addresses import is_media_file
 from ingest_worker.sources.budget import Budget, OverBudgetError, for_a_download, for_a_listing
+from ingest_worker.sources.empty_lists import EmptyListError
 from ingest_worker.sources.errors import local_reason
 from ingest_worker.sources.files import MOST_FILES
 from ingest_worker.sources.folders import matcher
@@ -76,17 +77,18 @@ class Buckets:
 
         Raises:
             StageError: as `objects` translates it; `SOURCE_UNSUPPORTED` for an invalid pattern or for more
-                objects than a plan can hold; `NOT_FOUND` if the source is one object and is not there.
+                objects than a plan can hold; `NOT_FOUND` if the source is one object and is not there, or,
+                as an `EmptyListError`, if nothing has its prefix.
         """
         address = object_address(source.url)
         alone = is_media_file(address.key) and not address.key.endswith("/")
         prefix = address.key if alone or not address.key else f"{address.key.rstrip('/')}/"
         wanted = matcher(source.glob or "**/*")
         begins = spellings(prefix)  # one request more or two, for names that are not ASCII alone
-        media, others = list[Candidate](), Counter[str]()
+        media, others, is_there = list[Candidate](), Counter[str](), not prefix
         with self._open(address, for_a_listing(self._fetch), "listing it") as store:
             for begin, found in ((each, found) for each in begins for found in self._listed(store, each)):
-                key = str(found["Key"])
+                key, is_there = str(found["Key"]), True
                 if key.endswith("/") or (key != begin if alone else not wanted(key.removeprefix(begin))):
                     continue
                 if is_media_file(key):
@@ -96,6 +98,8 @@ class Buckets:
                 _few(address, len(media), MOST_FILES)
         if alone and not media:
             raise StageError(Reason.NOT_FOUND, f"{address.shown}: there is no such object")
+        if not is_there:
+            raise EmptyListError(Reason.NOT_FOUND, f"{address.shown}: nothing in the bucket has this prefix")
         return BucketContents(media, others)
 
     def _listed(self, store: Store, prefix: str) -> Iterator[Mapping[str, Any]]:
