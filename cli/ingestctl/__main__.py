@@ -34,19 +34,21 @@ def main(name: str = "ingestctl") -> None:
 def _run(name: str) -> None:
     # nothing is imported above: Ctrl-C meanwhile is no traceback
     from typer._completion_classes import completion_init
+    from typer.main import get_command
 
     from ingest_worker.sandbox import kernel
     from ingestctl import ending
 
     completion_init()  # a shell may ask what can follow
     kernel.undumpable()  # it may hold the store's password, and starts what reads hostile content
+    app = _app(sys.argv[1:])
     try:
         try:
-            _app(sys.argv[1:])(prog_name=name)
+            app(prog_name=name)
         finally:
             ending.flush()
     except Exception as error:
-        found = ending.of(error)
+        found = ending.of(error, lambda: ending.places(get_command(app), sys.argv[1:]))
         if found is None:
             raise
         from ingestctl.consoles import people

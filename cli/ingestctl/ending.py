@@ -7,11 +7,11 @@ Imports nothing of the project before there is an error: `search` may have answe
 import errno
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Final, NoReturn
+from typing import Any, Final, NoReturn
 
 FAILED_EXIT: Final = 1
 """Something failed, or the cluster or store refuses or does not answer."""
@@ -24,16 +24,16 @@ INTERRUPTED_EXIT: Final = 130
 
 _NEXT: Final[Mapping[int, str]] = MappingProxyType(
     {
-        errno.ENOSPC: "make room there, or name another place (--home, --to)",
-        errno.EDQUOT: "make room there, or name another place (--home, --to)",
-        errno.EACCES: "see who may use it, or name another place (--home, --to)",
-        errno.EPERM: "see who may use it, or name another place (--home, --to)",
-        errno.EROFS: "it cannot be written; name another place (--home, --to)",
+        errno.ENOSPC: "make room there{elsewhere}",
+        errno.EDQUOT: "make room there{elsewhere}",
+        errno.EACCES: "see who may use it{elsewhere}",
+        errno.EPERM: "see who may use it{elsewhere}",
+        errno.EROFS: "it cannot be written{elsewhere}",
     }
 )
-"""What to do about a file that cannot be used."""
+"""What to do about a file that cannot be used; `elsewhere` is how this command is told of another place."""
 
-_ELSE: Final = "see what is there, or name another place (--home, --to)"
+_ELSE: Final = "see what is there{elsewhere}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,15 +72,26 @@ def flush() -> None:
         sys.stdout.flush()
 
 
-def of(error: Exception) -> Ending | None:
-    """How the command ends by an error; None for a bug."""
+def places(command: Any, arguments: Sequence[str]) -> tuple[str, ...]:
+    """The options by which the command (typer's) that these arguments name is told where files are."""
+    for word in arguments:
+        command = getattr(command, "commands", {}).get(word, command)
+    return tuple(
+        each.opts[0]
+        for each in command.params
+        if each.opts[0] in {"--home", "--to"} and each.metavar is None  # else it is a TIME
+    )
+
+
+def of(error: Exception, options: Callable[[], Sequence[str]] = tuple) -> Ending | None:
+    """How the command ends by an error; None for a bug. `options` gives its `places`."""
     if isinstance(error, BrokenPipeError):  # `| head`: whoever read has what they wanted
         _leave_standard_output()
         return Ending((), FAILED_EXIT)
     if isinstance(error, UnicodeEncodeError):
         return _unprintable(error)
     if isinstance(error, OSError):
-        return _of_file(error)
+        return _of_file(error, options())
     return _of_ours(error)
 
 
@@ -114,7 +125,7 @@ def _next_of(error: Exception) -> str:
     return " Next: see whether Postgres runs there and takes this login, or name another: --dsn (INGEST_DSN)."
 
 
-def _of_file(error: OSError) -> Ending | None:
+def _of_file(error: OSError, options: Sequence[str]) -> Ending | None:
     """A file or folder that cannot be used, or a standard output that takes no more. None for what has to do
     with neither."""
     if error.filename is not None:
@@ -127,7 +138,9 @@ def _of_file(error: OSError) -> Ending | None:
     else:
         return None
     what = error.strerror or type(error).__name__
-    return Ending((f"ingestctl: {where}: {what}. Next: {_NEXT.get(error.errno or 0, _ELSE)}.",), FAILED_EXIT)
+    elsewhere = f", or name another place ({', '.join(options)})" if options else ""
+    advice = _NEXT.get(error.errno or 0, _ELSE).format(elsewhere=elsewhere)
+    return Ending((f"ingestctl: {where}: {what}. Next: {advice}.",), FAILED_EXIT)
 
 
 def _unprintable(error: UnicodeEncodeError) -> Ending:

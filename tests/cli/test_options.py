@@ -11,6 +11,7 @@ from typer.main import get_command
 from typer.testing import CliRunner
 
 from ingest_operator.local.session import Request
+from ingestctl import ending
 from ingestctl.commands import app, planning
 from ingestctl.commands.setup import EXAMPLE
 
@@ -93,6 +94,27 @@ def test_a_letter_stands_for_one_option_in_every_command() -> None:
             for letter in each.opts[1:]:
                 meant[letter].add(name)
     assert {letter: names for letter, names in meant.items() if len(names) > 1} == {}
+
+
+@pytest.mark.parametrize(
+    ("line", "named"),
+    [
+        ("export --all --to x", "name another place (--to, --home)."),
+        ("verify -o json", "name another place (--home)."),
+        ("voices split #1 --from 1 --to 2", "name another place (--home)."),
+        ("models fetch demo", "name another place (--home)."),
+        ("example", "Next: make room there."),
+        ("--version", "Next: make room there."),
+        ("tombstones", "Next: make room there."),
+    ],
+)
+def test_advice_names_only_options_that_the_command_has(line: str, named: str) -> None:
+    found = ending.of(
+        OSError(28, "No space left on device", "/srv"),
+        lambda: ending.places(get_command(app), line.split()),
+    )
+    assert found is not None
+    assert found.lines[0].endswith(named)
 
 
 def test_a_plan_asks_sites_with_the_cookies_of_this_machine(

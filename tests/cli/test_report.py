@@ -67,7 +67,7 @@ def test_what_is_left_out_is_said(tmp_path: Path, database: str, monkeypatch: py
     assert "The 1 of this batch who speak most: the store has more." in text
 
 
-@pytest.mark.parametrize("place", ["none/report.html", "."])
+@pytest.mark.parametrize("place", ["/dev/null/report.html", "."])
 def test_a_file_that_cannot_be_written_is_named_in_one_sentence(tmp_path: Path, place: str) -> None:
     done = reported(a_home(tmp_path), "--to", tmp_path / place)
     assert done.exit_code == 2

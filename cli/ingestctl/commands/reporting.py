@@ -8,6 +8,7 @@ from typing import Annotated, Final
 import typer
 
 from ingest_contract.status import IngestBatchStatus
+from ingest_operator.local.folders import write_atomically
 from ingest_reader.pages.report import Ended, Facts, Stored, report
 from ingest_worker.store.reading.heard import SpeakersAsked, heard_speakers
 from ingest_worker.store.reading.progress import RunsAsked, shown_runs
@@ -64,7 +65,7 @@ def report_batch(
     facts = Facts(full, f"{moment:%Y-%m-%d %H:%M} UTC", status, _ended(status), stored)
     path = to or Path(f"{found.name}-report.html")
     try:
-        path.write_text(report(facts), encoding="utf-8")
+        write_atomically(path, report(facts), 0o666)
     except OSError as error:
         raise typer.BadParameter(f"{path} cannot be written: {error.strerror}", param_hint="--to") from error
     people().print(f"wrote {path}", soft_wrap=True)

@@ -125,8 +125,13 @@ def write_lock(model_set: ModelSet, folder: Path, models: list[LockedModel]) -> 
         "# What was fetched, with the hash of every file. Workers load nothing that differs. "
         "Written by `ingestctl models fetch`.\n"
     )
-    draft.write_text(head + yaml.safe_dump(json.loads(fresh.to_json()), sort_keys=False), encoding="utf-8")
-    draft.replace(path)
+    try:
+        draft.write_text(
+            head + yaml.safe_dump(json.loads(fresh.to_json()), sort_keys=False), encoding="utf-8"
+        )
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)
     return fresh
 
 
