@@ -5,7 +5,7 @@ import pytest
 
 from ingest_worker.store.connect import Connection
 from ingest_worker.store.schema import ensure_dimension
-from ingest_worker.store.search import Filters, Query, search
+from ingest_worker.store.search import Answer, Filters, Query, search
 from ingest_worker.store.searching import statement
 from tests.worker.store.makers import MODEL, a_recording, content, named, store
 
@@ -33,12 +33,20 @@ def test_passages_far_from_the_question_are_found_by_a_filter_and_by_a_phrase(
     monkeypatch.setattr("ingest_worker.store.search.MOST_WALKED_PASSAGES", 300)
     exact = [f"far off {i}" for i in np.argsort(-(values[NEAR:] @ values[0]))[:5]]
 
-    def found(question: str, **filters: str) -> list[str]:
+    def answer(question: str, **filters: str) -> Answer:
         asked = Query(question, values[0], MODEL, 5, Filters(**filters))  # type: ignore[arg-type]  # a test's own filters
-        return [hit.text for hit in search(connection, asked).hits]
+        return search(connection, asked)
+
+    def found(question: str, **filters: str) -> list[str]:
+        return [hit.text for hit in answer(question, **filters).hits]
 
     assert found("nothing of the kind", speaker="bob") == exact
     assert found('"far off"') == exact
     monkeypatch.setattr(statement, "FEW_PASSAGES", 10)
     monkeypatch.setattr("ingest_worker.store.search.FEW_PASSAGES", 10)
     assert found("nothing of the kind", speaker="bob") == exact, "the walk has found too few"
+    assert answer("nothing of the kind", speaker="bob").notes == ()
+    monkeypatch.setattr(statement, "MOST_FITTING_PASSAGES", FAR - 1)
+    monkeypatch.setattr("ingest_worker.store.search.MOST_FITTING_PASSAGES", FAR - 1)
+    (note,) = answer("nothing of the kind", speaker="bob").notes
+    assert "passages fit the filters, all far from the question" in note
