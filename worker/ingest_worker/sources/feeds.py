@@ -89,7 +89,7 @@ def read_page(content: bytes, address: str) -> FeedPage:
     guids = [str(entry.get("id") or "") for entry in found.entries]
     times = Counter(guids)
     entries = [
-        _described(entry, _media_of(entry, address), title, guid if times[guid] == 1 else "")
+        _described(entry, _media_of(entry, address), address, title, guid if times[guid] == 1 else "")
         for entry, guid in zip(found.entries, guids, strict=True)
     ]
     return FeedPage(title, [each for each in entries if each["url"]], *_following(found, address), broken)
@@ -104,16 +104,26 @@ def _broken(found: Any) -> str:
     return f"the feed is no XML from line {line} on: what is behind may be missing"
 
 
-def _described(entry: Any, url: str, channel: str, guid: str) -> dict[str, Any]:
+def _described(entry: Any, url: str, address: str, channel: str, guid: str) -> dict[str, Any]:
     return {
         "_type": "url",
         "url": url,
         "title": _title(entry),
-        "duration": parse_duration(str(entry.get("itunes_duration") or "")),
+        "duration": _seconds(entry, url, address),
         "timestamp": _published(entry),
         "channel": channel,
         "guid": guid,
     }
+
+
+def _seconds(entry: Any, url: str, address: str) -> float | None:
+    """The entry's length: as iTunes says it, otherwise as Media RSS says it of the file that is taken."""
+    said = entry.get("itunes_duration")
+    for each in () if said else entry.get("media_content", ()):
+        if _joined(address, _href_of(each)) == url:
+            said = said or each.get("duration")
+    seconds: float | None = parse_duration(str(said or ""))
+    return seconds
 
 
 def _title(thing: Any) -> str:

@@ -23,6 +23,7 @@ from ingest_worker.errors import StageError
 from ingest_worker.sources.budget import Budget, OverBudgetError
 from ingest_worker.sources.errors import chain, stage_error
 from ingest_worker.sources.guard import Guard, Policy
+from ingest_worker.sources.gzipped import beginning, plain
 from ingest_worker.sources.listing import Listing
 from ingest_worker.sources.sites import Site, Sites
 
@@ -148,7 +149,8 @@ class SiteSession:
 
     def page(self, url: str, accept: Callable[[bytes], bool], use: Callable[[bytes, str], T]) -> T | None:
         """What `use` makes of a whole page and the address that it came from; None if its first bytes are
-        not accepted, and then no more of it is read. Raises `StageError`, also what `use` raises."""
+        not accepted, and then no more of it is read. Of a gzip file that is what is in it. Raises
+        `StageError`, also what `use` raises."""
         site, guard = self._at(url)
         budget = self._budget()
         with (
@@ -158,7 +160,8 @@ class SiteSession:
             downloader.urlopen(Request(url)) as response,
         ):
             head: bytes = response.read(_HEAD_BYTES)
-            return use(head + response.read(), response.url) if accept(head) else None
+            is_wanted = accept(beginning(head, _HEAD_BYTES))
+            return use(plain(head + response.read()), response.url) if is_wanted else None
 
     def read(self, url: str, offset: int, count: int) -> tuple[bytes, int | None]:
         """At most `count` bytes from an offset in a file on a web server, and the file's size if the server
