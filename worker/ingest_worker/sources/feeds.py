@@ -1,4 +1,4 @@
-"""Feeds: RSS and Atom, with all of their pages (RFC 5005). Called by `feed_pages`.
+"""Feeds: RSS, Atom and JSON Feed, with all of their pages (RFC 5005). Called by `feed_pages`.
 
 feedparser reads them, whatever their version and however they are written. A page becomes descriptions in
 yt-dlp's terms, as a list has them, and the address of the page with older entries: `prev-archive` in archived
@@ -21,7 +21,9 @@ from ingest_contract.failures import Reason
 from ingest_contract.text import legible
 from ingest_worker.errors import StageError
 from ingest_worker.formats import ending_of
+from ingest_worker.sources import json_feeds
 from ingest_worker.sources.addresses import is_media_address
+from ingest_worker.sources.ytdlp import HEAD_BYTES
 
 MOST_PAGES: Final = 500
 """Pages of one feed; archives of a month each reach back forty years."""
@@ -62,11 +64,14 @@ class FeedPage:
 def is_feed(head: bytes) -> bool:
     """Whether a page that begins like this is a feed."""
     plain = _COMMENT.sub(b"", head.replace(b"\0", b""))  # UTF-16 has a zero beside each of these letters
-    return _ROOT.search(plain) is not None and _PAGE.search(plain) is None
+    is_xml = _ROOT.search(plain) is not None and _PAGE.search(plain) is None
+    return is_xml or json_feeds.is_json_feed(head)
 
 
 def read_page(content: bytes, address: str) -> FeedPage:
     """A page of a feed. Raises `StageError(SOURCE_UNSUPPORTED)` if nothing of it can be understood."""
+    if json_feeds.is_json_feed(content[:HEAD_BYTES]):
+        return _read_json(json_feeds.parsed(content), address)
     try:
         found = feedparser.parse(
             BytesIO(content),
@@ -93,6 +98,30 @@ def read_page(content: bytes, address: str) -> FeedPage:
         for entry, guid in zip(found.entries, guids, strict=True)
     ]
     return FeedPage(title, [each for each in entries if each["url"]], *_following(found, address), broken)
+
+
+def _read_json(feed: Mapping[str, Any], address: str) -> FeedPage:
+    channel, entries = legible(str(feed.get("title") or "")), list[Mapping[str, Any]]()
+    for item in json_feeds.entries_of(feed):
+        files = [
+            (href, _is_media({"type": kind}, href), seconds)
+            for href, kind, seconds in json_feeds.attachments_of(item)
+        ]
+        heard = [each for each in files if each[1]] or [each for each in files if each[1] is None]
+        url, _, seconds = heard[0] if heard else (str(item.get("url") or ""), None, None)
+        entries.append(
+            {
+                "_type": "url",
+                "url": _joined(address, url),
+                "title": str(item.get("title") or ""),
+                "duration": seconds,
+                "timestamp": json_feeds.published(item),
+                "channel": channel,
+                "guid": str(item.get("id") or ""),
+            }
+        )
+    following = _joined(address, str(feed.get("next_url") or "")) or None
+    return FeedPage(channel, [each for each in entries if each["url"]], following, archives=False, broken="")
 
 
 def _broken(found: Any) -> str:

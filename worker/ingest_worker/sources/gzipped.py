@@ -13,7 +13,7 @@ MOST_BYTES: Final = 64 << 20
 """The longest page inside: a feed with as many entries as are read of a list, each of 3 KiB."""
 
 _MAGIC: Final = b"\x1f\x8b"
-_GZIP_WINDOW: Final = 31
+_GZIP_WBITS: Final = 31
 """For zlib: a gzip file, and nothing else."""
 
 
@@ -22,7 +22,7 @@ def beginning(head: bytes, most: int) -> bytes:
     if not head.startswith(_MAGIC):
         return head
     try:
-        return zlib.decompressobj(_GZIP_WINDOW).decompress(head, most)
+        return zlib.decompressobj(_GZIP_WBITS).decompress(head, most)
     except zlib.error:
         return head
 
@@ -32,7 +32,7 @@ def plain(content: bytes) -> bytes:
     `SOURCE_TOO_LARGE`."""
     found, left = bytearray(), content
     while left.startswith(_MAGIC):  # a gzip file may be several, one after the other
-        member = zlib.decompressobj(_GZIP_WINDOW)
+        member = zlib.decompressobj(_GZIP_WBITS)
         try:
             found += member.decompress(left, MOST_BYTES + 1 - len(found))
         except zlib.error as error:

@@ -38,7 +38,7 @@ Read = Callable[[str, Mapping[str, str], int], bytes]
 MOST_ENTRIES: Final = 20_000
 """Entries of one list: twice what a batch can hold."""
 
-_HEAD_BYTES: Final = 4096
+HEAD_BYTES: Final = 4096
 """Bytes of a page that show what it is."""
 
 GENERIC: Final = "Generic"
@@ -159,8 +159,8 @@ class SiteSession:
             budget.running("looking at it"),
             downloader.urlopen(Request(url)) as response,
         ):
-            head: bytes = response.read(_HEAD_BYTES)
-            is_wanted = accept(beginning(head, _HEAD_BYTES))
+            head: bytes = response.read(HEAD_BYTES)
+            is_wanted = accept(beginning(head, HEAD_BYTES))
             return use(plain(head + response.read()), response.url) if is_wanted else None
 
     def read(self, url: str, offset: int, count: int) -> tuple[bytes, int | None]:
