@@ -40,7 +40,7 @@ machines hear the same recording under the same hash in slightly different words
 passages of the one would be laid over the speakers and words of the other."""
 
 STAGE_VERSION: Final[Mapping[Stage, int]] = {
-    Stage.DECODE: 4,
+    Stage.DECODE: 5,
     Stage.TRANSCRIBE: 11,
     Stage.DIARIZE: 5,
     Stage.IDENTIFY: 3,

@@ -33,7 +33,7 @@ from tests.support.conversation import axis, heard
 CASES = 40
 
 RECORDED = {
-    Stage.DECODE: (4, "d2c27caeb1854b0c"),
+    Stage.DECODE: (5, "d2c27caeb1854b0c"),
     Stage.TRANSCRIBE: (11, "bfbd1ffa208aa1b2"),
     Stage.DIARIZE: (5, "f9b897870b8d963f"),
     Stage.ATTRIBUTE: (1, "f3663d0fb3000856"),

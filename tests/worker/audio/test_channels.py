@@ -5,9 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ingest_contract.failures import Reason
 from ingest_worker.domain import SAMPLE_RATE
-from tests.worker.audio.heard import Sound, heard, refused, silence, tone, wave
+from tests.worker.audio.heard import Sound, heard, silence, tone, wave
 
 
 def note(seconds: float, hertz: float = 440, peak: float = 0.25) -> Sound:
@@ -97,6 +96,5 @@ def test_single_samples_that_are_no_sound_disturb_nothing_else(tmp_path: Path) -
     assert np.abs(found.pcm[32_000:] / 32_768 - voice[32_000:]).max() < 1e-4
 
 
-def test_words_that_are_left_of_a_file_without_samples_are_typed(tmp_path: Path) -> None:
-    path = wave(tmp_path / "a.wav", [rest(0)])
-    assert refused(path) is Reason.UNDECODABLE
+def test_a_file_without_samples_is_a_moment_of_silence(tmp_path: Path) -> None:
+    assert heard(wave(tmp_path / "a.wav", [rest(0)])).pcm.tolist() == [0]

@@ -1,8 +1,9 @@
 """How loud a mix is, and how much louder or quieter it should be. Pure.
 
-Called by `pcm` with every block. Samples beyond full scale would be clipped when they become integers, and a
-voice on one of sixty channels is sixty times too quiet; both show only at the end, and are fixed by decoding
-once more with the gain that is reported here.
+Called by `pcm` with every block. Samples beyond full scale would be clipped when they become integers, a
+voice on one of sixty channels is sixty times too quiet, and a faint sound of 24 bits would lie within the
+last few of 16. All of it shows only at the end, and is fixed by decoding once more with the gain that is
+reported here.
 """
 
 from typing import Final
@@ -35,6 +36,13 @@ _HOT_SHARE: Final = 0.01
 _FAINT_RATIO: Final = 4.0
 """A mix quieter than its loudest channel by more (12 dB) has been weakened by channels that are silent."""
 
+_SHALLOW_AMPLITUDE: Final = 2.0**-7
+"""A peak (-42 dB) below which 16 bits have fewer than 9 for a sound: what the source has beyond them is kept
+by a gain before they are rounded."""
+
+_KEPT_AMPLITUDE: Final = 0.25
+"""The peak that such a sound gets."""
+
 _SILENT_AMPLITUDE: Final = 2.0**-14
 """Two steps of 16 bits: encoded zeros stay below it."""
 
@@ -45,7 +53,9 @@ class Levels:
     def __init__(self) -> None:
         self._mix: NDArray[np.int64] = np.zeros(_BINS, np.int64)
         self._channel: NDArray[np.int64] = np.zeros(_BINS, np.int64)
-        self._peak = 0.0
+        self._peak = self._mix_peak = 0.0
+        self.is_deep = False
+        """Whether any of it had more than 16 bits."""
 
     @property
     def silent(self) -> bool:
@@ -56,6 +66,7 @@ class Levels:
         """Count a block: (samples,) of the mix, and (samples,) of the largest magnitude in any channel."""
         self._peak = max(self._peak, float(loudest.max(initial=0.0)))
         piece = max(1, round(PIECE_SECONDS * rate))
+        self._mix_peak = max(self._mix_peak, float(np.abs(mixed).max(initial=0.0)))
         self._mix += _counted(np.abs(mixed), piece)
         self._channel += _counted(loudest, piece)
 
@@ -67,7 +78,10 @@ class Levels:
             return 1.0
         if mix > _HOT_AMPLITUDE and _share_above(self._mix, _HOT_AMPLITUDE) > _HOT_SHARE:
             return 1 / mix
-        return min(channel, 1.0) / mix if min(channel, 1.0) > _FAINT_RATIO * mix else 1.0
+        lift = min(channel, 1.0) / mix if min(channel, 1.0) > _FAINT_RATIO * mix else 1.0
+        if self.is_deep and lift * mix < _SHALLOW_AMPLITUDE:
+            return max(lift, min(_KEPT_AMPLITUDE / mix, 1 / self._mix_peak))  # not even a click is clipped
+        return lift
 
 
 def _counted(samples: FloatArray, piece: int) -> NDArray[np.int64]:

@@ -20,6 +20,9 @@ from ingest_worker.errors import StageError
 _FULL_SCALE: Final = {"u8": 128.0, "s16": 32_768.0, "s32": 2_147_483_648.0, "flt": 1.0, "dbl": 1.0}
 """Full scale of each sample format that numpy has; unsigned formats are centred on it."""
 
+_SIXTEEN_BITS: Final = frozenset({"u8", "s16"})
+"""Formats that have no more."""
+
 Report = Callable[[int], None]
 """Called with the number of samples written so far."""
 
@@ -40,6 +43,7 @@ class PcmWriter:
         self._resampler: Any = None
         self._held: list[FloatArray] = []
         self._held_samples = 0
+        self._heard_seconds = 0.0
 
     def add(self, frame: AudioFrame) -> None:
         """Write one frame."""
@@ -50,6 +54,7 @@ class PcmWriter:
             self._mixer = Mixer(
                 weights([channel.name for channel in frame.layout.channels]), frame.sample_rate
             )
+        self.levels.is_deep |= frame.format.packed.name not in _SIXTEEN_BITS
         self._held.append(samples_of(frame))
         self._held_samples += frame.samples
         if self._held_samples >= BLOCK_SECONDS * frame.sample_rate:
@@ -70,8 +75,15 @@ class PcmWriter:
             self._resampler = None
 
     def finish(self) -> None:
-        """Write the rest. Silence at the end takes no room, but it counts."""
+        """Write the rest. Silence at the end takes no room, but it counts.
+
+        Of a few milliseconds the resampler makes nothing, because its filter is longer; of a track without
+        any sample there is nothing. Both are as much silence, one sample at least: too short for anybody to
+        have spoken.
+        """
         self.flush()
+        if not self.samples:
+            self.skip(max(1 / self._rate, self._heard_seconds))
         self._sink.truncate(self.samples * SAMPLE_BYTES)
 
     def _mix(self) -> None:
@@ -88,6 +100,7 @@ class PcmWriter:
             loudest = np.abs(block).max(axis=0)
         mixed = self._mixer.mix(block)
         self.levels.heard(mixed, loudest, rate)
+        self._heard_seconds += len(mixed) / rate
         frame = av.AudioFrame.from_ndarray((mixed * np.float32(self.gain))[None], format="flt", layout="mono")
         frame.sample_rate = rate
         if self._resampler is None:
