@@ -100,7 +100,7 @@ def read_page(content: bytes, address: str) -> FeedPage:
     return FeedPage(title, [each for each in entries if each["url"]], *_following(found, address), broken)
 
 
-def _read_json(feed: Mapping[str, Any], address: str) -> FeedPage:
+def _read_json(feed: dict[str, Any], address: str) -> FeedPage:
     channel, entries = legible(str(feed.get("title") or "")), list[Mapping[str, Any]]()
     for item in json_feeds.entries_of(feed):
         files = [

@@ -40,9 +40,12 @@ def attachments_of(item: dict[str, Any]) -> Iterator[Attachment]:
     found = item.get("attachments")
     for each in found if isinstance(found, list) else ():
         if isinstance(each, dict) and isinstance(each.get("url"), str):
-            seconds = each.get("duration_in_seconds")
-            is_number = isinstance(seconds, int | float) and not isinstance(seconds, bool) and seconds > 0
-            yield each["url"].strip(), str(each.get("mime_type") or ""), float(seconds) if is_number else None
+            yield each["url"].strip(), str(each.get("mime_type") or ""), _seconds(each)
+
+
+def _seconds(attachment: dict[str, Any]) -> float | None:
+    said = attachment.get("duration_in_seconds")
+    return float(said) if isinstance(said, int | float) and said > 0 else None
 
 
 def published(item: dict[str, Any]) -> int | None:
