@@ -41,7 +41,7 @@ passages of the one would be laid over the speakers and words of the other."""
 
 STAGE_VERSION: Final[Mapping[Stage, int]] = {
     Stage.DECODE: 5,
-    Stage.TRANSCRIBE: 11,
+    Stage.TRANSCRIBE: 12,
     Stage.DIARIZE: 5,
     Stage.IDENTIFY: 3,
     Stage.ATTRIBUTE: 1,

@@ -34,7 +34,7 @@ CASES = 40
 
 RECORDED = {
     Stage.DECODE: (5, "d2c27caeb1854b0c"),
-    Stage.TRANSCRIBE: (11, "bfbd1ffa208aa1b2"),
+    Stage.TRANSCRIBE: (12, "008e702fff6e59cd"),
     Stage.DIARIZE: (5, "f9b897870b8d963f"),
     Stage.ATTRIBUTE: (1, "f3663d0fb3000856"),
     Stage.IDENTIFY: (3, "af5ef049e82d021e"),
@@ -138,8 +138,9 @@ def languages_heard(seed: int, packed: Sequence[chunks.Chunk]) -> Any:
     """Of chunks whose ballots are drawn: which are asked in pieces, and the parts of one language."""
     drawn = numbers(seed + 3)
     ballots = [{"en": share / 1000, "de": 1 - share / 1000} for share, _ in zip(drawn, packed, strict=False)]
-    asked = languages.at_borders(packed, dict(zip(packed, ballots, strict=True)))
-    parts = languages.by_language(packed, ballots)
+    by_chunk = dict(zip(packed, ballots, strict=True))
+    asked = [*languages.at_borders(packed, by_chunk), *languages.divided(packed, by_chunk)]
+    parts = languages.by_language(packed, ballots, {"de"})
     return [[each.spans for each in asked], languages.languages_of(parts, packed, ballots)]
 
 

@@ -16,6 +16,7 @@ from ingest_worker.engines.languages import (
     at_borders,
     by_language,
     contradicted,
+    divided,
     elected,
     languages_of,
     pieces_of,
@@ -24,6 +25,8 @@ from ingest_worker.engines.languages import (
 from ingest_worker.engines.quality import Decoded
 from ingest_worker.engines.whisper import WhisperTranscriber
 
+TURN_SECONDS = 8.0
+ALIKE = -1.0
 Cut = Callable[..., Audio]
 Make = Callable[..., WhisperTranscriber]
 
@@ -62,30 +65,38 @@ def test_a_sound_without_a_ballot_has_no_weight_in_an_election_nor_against_an_or
     ("ballots", "borders"),
     [
         ([EN, EN, EN, EN], []),
-        ([EN, UNSURE, EN, EN], [1]),
-        ([DIVIDED], [0]),
-        ([NEARLY, UNSURE, DIVIDED, NEARLY], [1, 2]),
+        ([EN, UNSURE, EN, EN], []),
         ([EN, EN, DE, DE, DE], [1, 2]),
         ([EN, UNSURE, DE, DE], [0, 1, 2]),
         ([{}, {}, {}], []),
     ],
-    ids=[
-        "one language",
-        "an unsure one",
-        "a divided one alone",
-        "many divided ones",
-        "a change",
-        "unsure between",
-        "a model of one language",
-    ],
+    ids=["one language", "an unsure one", "a change", "unsure between", "a model of one language"],
 )
-def test_only_pieces_where_the_language_may_change_are_asked_again(
-    ballots: list[Ballot], borders: list[int]
-) -> None:
+def test_chunks_beside_another_language_may_have_both(ballots: list[Ballot], borders: list[int]) -> None:
     every = chunks(*[28.0] * len(ballots))
     assert [
         every.index(chunk) for chunk in at_borders(every, dict(zip(every, ballots, strict=True)))
     ] == borders
+
+
+@pytest.mark.parametrize(
+    ("ballots", "likeliest"),
+    [
+        ([EN, EN], []),
+        ([EN, UNSURE, EN], [1]),
+        ([DIVIDED], [0]),
+        ([NEARLY, UNSURE, DIVIDED, NEARLY], [1, 2, 0, 3]),
+        ([{}, {}], []),
+    ],
+    ids=["one language", "an unsure one", "a divided one", "many", "a model of one language"],
+)
+def test_chunks_that_may_have_two_languages_begin_with_the_likeliest(
+    ballots: list[Ballot], likeliest: list[int]
+) -> None:
+    every = chunks(*[28.0] * len(ballots))
+    assert [
+        every.index(chunk) for chunk in divided(every, dict(zip(every, ballots, strict=True)))
+    ] == likeliest
 
 
 def test_a_chunk_is_asked_in_pieces_that_are_long_enough_and_hold_all_of_it() -> None:
@@ -100,6 +111,14 @@ def test_pieces_of_one_language_are_one_and_a_doubtful_one_goes_with_what_is_bef
     pieces = chunks(4.0, 4.0, 4.0, 4.0, 4.0)
     assert [part.seconds for part in by_language(pieces, [UNSURE, EN, UNSURE, DE, UNSURE])] == [12.0, 8.0]
     assert [part.seconds for part in by_language(pieces, [UNSURE] * 5)] == [20.0]
+
+
+def test_a_likely_language_is_believed_where_other_sounds_are_sure_of_it() -> None:
+    pieces = chunks(4.0, 4.0, 4.0, 4.0)
+    likely = {"de": 0.7, "en": 0.2}
+    for known, parts in (({"en", "de"}, [8.0, 4.0, 4.0]), ({"en", "fr"}, [16.0])):
+        assert [part.seconds for part in by_language(pieces, [EN, EN, likely, EN], known)] == parts
+    assert [part.seconds for part in by_language(pieces, [EN, UNSURE, EN, EN], {"en", "nl"})] == [16.0]
 
 
 def test_a_part_has_the_language_of_its_surest_piece() -> None:
@@ -156,8 +175,26 @@ class Interpreter:
         return heard.spoken_in(language, task.language, ballot), words
 
 
-def listen(make: Make, audio: Audio, change: float, **options: object) -> tuple[Transcript, Interpreter]:
-    hearing, engine = make(**options), Interpreter(audio, change)
+class AfterEverySentence(Interpreter):
+    """Eight seconds of English, eight of German, and so on: every chunk has both, and as a whole is sure of
+    neither. Or nobody can tell the two apart, and no piece is sure either."""
+
+    def __init__(self, audio: Audio, change: float) -> None:
+        super().__init__(audio, change)
+        self._alike = change == ALIKE
+
+    def _ballot(self, sound: FloatArray) -> Ballot:
+        seconds = sound.size / SAMPLE_RATE
+        if self._alike or seconds > 2 * TURN_SECONDS:
+            return {"en": 0.55, "de": 0.45}
+        middle = self._place(sound) / SAMPLE_RATE + seconds / 2
+        return {"en": 0.95, "de": 0.05} if middle // TURN_SECONDS % 2 == 0 else {"en": 0.05, "de": 0.95}
+
+
+def listen(
+    make: Make, audio: Audio, change: float, of: type[Interpreter] = Interpreter, **options: object
+) -> tuple[Transcript, Interpreter]:
+    hearing, engine = make(**options), of(audio, change)
     hearing._engine = engine  # type: ignore[assignment]  # the protocol is the engine's own methods
     return hearing.transcribe(audio, lambda _: None), engine
 
@@ -192,6 +229,27 @@ def test_a_recording_in_one_language_is_asked_no_more_than_the_vote_needs(
     transcript, engine = listen(transcriber, audio, 999.0)
     assert (transcript.language, transcript.foreign, engine.asked) == ("en", 0, transcript.chunks)
     assert {word.language for word in transcript.words} == {None}
+
+
+@pytest.mark.models
+def test_an_interpreter_after_every_sentence_is_followed_through_all_chunks(
+    transcriber: Make, cut: Cut
+) -> None:
+    transcript, _ = listen(transcriber, cut("dialogue", end=200.0), 0.0, AfterEverySentence)
+    assert transcript.chunks > 6, "more than are tested in vain"
+    last = max(word.end for word in transcript.words)
+    turns = [round(second) for second in np.arange(TURN_SECONDS / 2, last, TURN_SECONDS)]
+    heard = [{word.text for word in transcript.words if turn - 1 <= word.start < turn + 1} for turn in turns]
+    right = sum(said == {("en", "de")[number % 2]} for number, said in enumerate(heard) if said)
+    assert right >= 0.7 * len(turns), heard
+
+
+@pytest.mark.models
+def test_languages_that_nobody_can_tell_apart_cost_few_tests(transcriber: Make, cut: Cut) -> None:
+    transcript, engine = listen(transcriber, cut("dialogue", end=200.0), ALIKE, AfterEverySentence)
+    most_pieces = 10
+    assert transcript.chunks > 6
+    assert engine.asked <= transcript.chunks + 2 * most_pieces
 
 
 @pytest.mark.models

@@ -5,7 +5,7 @@ Called by the Whisper adapter. With the wrong language, Whisper translates: Engl
 comes out as German sentences that nobody said. Pure: it sees probabilities and spans.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import groupby
 from typing import Final
 
@@ -26,9 +26,15 @@ after Japanese and Mandarin 0.91. Of the demo's dialogue in one language it leav
 
 FEW_DIVIDED_CHUNKS: Final = 2
 DIVIDED_SHARE: Final = 0.05
-"""How many chunks are tested in pieces for this alone: two, plus a twentieth of the recording's. Languages
-that Whisper cannot tell apart (Norwegian and Danish) divide every chunk, and a piece costs as much encoding
-as a chunk."""
+"""How many chunks are tested in pieces for this alone and in vain: two, plus a twentieth of the recording's.
+Languages that Whisper cannot tell apart (Norwegian and Danish) divide every chunk, and a piece costs as much
+encoding as a chunk. Where an interpreter speaks after every sentence, every chunk has two languages, and no
+test is in vain."""
+
+LIKELY_PROBABILITY: Final = 0.5
+"""Probability above which a piece is in a language that other sounds of the recording surely have: of four
+seconds between two other languages Whisper is seldom surer (`bench.languages`). Without that condition a
+piece of German became Latvian at 0.57."""
 
 MIN_SECONDS: Final = 3.0
 """Length of a sound that is tested for its language by itself. With less, Whisper is seldom sure
@@ -40,10 +46,20 @@ def voted_by(ballot: Ballot) -> str | None:
     return max(ballot, key=lambda language: ballot[language], default=None)
 
 
-def sure_of(ballot: Ballot) -> str | None:
-    """The language of a sound if it is sure; otherwise None."""
+def sure_of(ballot: Ballot, least: float = SURE_PROBABILITY) -> str | None:
+    """The language of a sound if its probability is at least that; otherwise None."""
     language = voted_by(ballot)
-    return language if language is not None and ballot[language] >= SURE_PROBABILITY else None
+    return language if language is not None and ballot[language] >= least else None
+
+
+def sure_languages(ballots: Iterable[Ballot]) -> set[str]:
+    """The languages that some sound is sure of."""
+    return {language for ballot in ballots if (language := sure_of(ballot)) is not None}
+
+
+def several(ballots: Iterable[Ballot]) -> bool:
+    """Whether the sounds are surely not all in one language."""
+    return len(sure_languages(ballots)) > 1
 
 
 def elected(ballots: Sequence[Ballot], weights: Sequence[float] | None = None) -> tuple[str, float] | None:
@@ -70,32 +86,33 @@ def contradicted(language: str, ballots: Sequence[Ballot], weights: Sequence[flo
 
 
 def at_borders(chunks: Sequence[Chunk], ballots: Mapping[Chunk, Ballot]) -> list[Chunk]:
-    """The chunks in which the language may change: those that are not sure of any, or are next to one that is
-    sure of another; and divided ones.
+    """The chunks in which the language may change because it does so in the recording: those that are not
+    sure of any, or are next to one that is sure of another.
 
-    The first two kinds only if two chunks are sure of different languages: one language is the rule, and each
-    test costs an encoding.
+    Only if two chunks are sure of different languages: one language is the rule, and each test costs an
+    encoding.
     """
     sure = [sure_of(ballots.get(chunk, {})) for chunk in chunks]
-    several = len({language for language in sure if language is not None}) > 1
+    if not several(ballots.values()):
+        return []
     beside = [{*sure[max(0, i - 1) : i + 2]} for i in range(len(sure))]
-    asked = divided(chunks, ballots)
     return [
         chunk
         for chunk, languages in zip(chunks, beside, strict=True)
-        if chunk in asked or (several and (len(languages) > 1 or None in languages))
+        if len(languages) > 1 or None in languages
     ]
 
 
-def divided(chunks: Sequence[Chunk], ballots: Mapping[Chunk, Ballot]) -> set[Chunk]:
-    """The chunks with the highest probability of other languages, up to the limits above."""
+def divided(chunks: Sequence[Chunk], ballots: Mapping[Chunk, Ballot]) -> list[Chunk]:
+    """The chunks that may contain two languages by their own sound, the likeliest first."""
     others = {chunk: 1.0 - max(ballots[chunk].values()) for chunk in chunks if ballots.get(chunk)}
     found = [chunk for chunk, share in others.items() if share >= DIVIDED_PROBABILITY]
-    return set(
-        sorted(found, key=lambda chunk: -others[chunk])[
-            : FEW_DIVIDED_CHUNKS + int(DIVIDED_SHARE * len(chunks))
-        ]
-    )
+    return sorted(found, key=lambda chunk: -others[chunk])
+
+
+def tests_in_vain(chunks: Sequence[Chunk]) -> int:
+    """How many divided chunks may be tested without a change of language being found in one."""
+    return FEW_DIVIDED_CHUNKS + int(DIVIDED_SHARE * len(chunks))
 
 
 def pieces_of(chunk: Chunk) -> list[Chunk]:
@@ -114,15 +131,22 @@ def pieces_of(chunk: Chunk) -> list[Chunk]:
     return pieces
 
 
-def by_language(pieces: Sequence[Chunk], ballots: Sequence[Ballot]) -> list[Chunk]:
-    """Joins neighbours of one language again. A piece that is not sure of any belongs to the piece before
-    it."""
-    languages = [sure_of(ballot) for ballot in ballots]
-    known = next((language for language in languages if language is not None), None)
+def by_language(
+    pieces: Sequence[Chunk], ballots: Sequence[Ballot], known: Collection[str] = ()
+) -> list[Chunk]:
+    """Joins neighbours of one language again. A piece that is neither sure of a language nor likely in one of
+    the `known` ones belongs to the piece before it."""
+    languages = [sure_of(ballot) or _likely(ballot, known) for ballot in ballots]
+    before = next((language for language in languages if language is not None), None)
     for i, language in enumerate(languages):
-        languages[i] = known = language if language is not None else known
+        languages[i] = before = language if language is not None else before
     runs = groupby(zip(languages, pieces, strict=True), key=lambda pair: pair[0])
     return [Chunk(tuple(span for _, piece in run for span in piece.spans)) for _, run in runs]
+
+
+def _likely(ballot: Ballot, known: Collection[str]) -> str | None:
+    language = sure_of(ballot, LIKELY_PROBABILITY)
+    return language if language in known else None
 
 
 def languages_of(parts: Sequence[Chunk], pieces: Sequence[Chunk], ballots: Sequence[Ballot]) -> list[str]:

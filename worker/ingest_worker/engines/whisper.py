@@ -23,12 +23,17 @@ from ingest_worker.engines.filling import Filling
 from ingest_worker.engines.gain import Amplified, Waveform
 from ingest_worker.engines.hearing import TEMPERATURES, Decodings, DecodingSession, nobody, sound_of
 from ingest_worker.engines.languages import (
+    Ballot,
     at_borders,
     by_language,
     contradicted,
+    divided,
     elected,
     languages_of,
     pieces_of,
+    several,
+    sure_languages,
+    tests_in_vain,
     voted_by,
 )
 from ingest_worker.engines.soft import listened
@@ -152,11 +157,11 @@ def _by_language(
 ) -> list[Chunk]:
     """Decode chunks in which the language changes in parts of one language each. Returns the chunks that are
     now unreliable."""
-    still = list(failed)
-    for chunk in at_borders(chunks, hearing.ballots) if session.follows else ():
-        pieces = pieces_of(chunk)
-        ballots = session.ballots(pieces)
-        parts = by_language(pieces, ballots)
+    tested = _tested(session, hearing, chunks) if session.follows else {}
+    every = [*hearing.ballots.values(), *(ballot for _, ballots in tested.values() for ballot in ballots)]
+    known, still = sure_languages(every), list(failed)
+    for chunk, (pieces, ballots) in tested.items():
+        parts = by_language(pieces, ballots, known)
         if len(parts) > 1:
             for part, language in zip(parts, languages_of(parts, pieces, ballots), strict=True):
                 session.settle(part, language)
@@ -165,6 +170,21 @@ def _by_language(
                 parts, hearing, TEMPERATURES[0], nobody
             )
     return still
+
+
+def _tested(
+    session: DecodingSession, hearing: Decodings, chunks: Sequence[Chunk]
+) -> dict[Chunk, tuple[list[Chunk], list[Ballot]]]:
+    """Pieces and their ballots of the chunks in which the language may change."""
+    borders, in_vain = at_borders(chunks, hearing.ballots), 0
+    tested = {}
+    for chunk in (*borders, *divided(chunks, hearing.ballots)):
+        if chunk in tested or (chunk not in borders and in_vain == tests_in_vain(chunks)):
+            continue
+        pieces = pieces_of(chunk)
+        tested[chunk] = (pieces, session.ballots(pieces))
+        in_vain += chunk not in borders and not several(tested[chunk][1])
+    return {chunk: tested[chunk] for chunk in chunks if chunk in tested}
 
 
 def _spoken(session: DecodingSession, hearing: Decodings, before: tuple[str, float]) -> tuple[str, float]:
