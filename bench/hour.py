@@ -71,7 +71,8 @@ def assembled(minutes: int) -> Sound:
 def measured(minutes: int, way: str) -> Figures:
     """One length, one way."""
     sound, turns = assembled(minutes)
-    return scored(speakers(sound, way), turns, sound.size / audio.RATE)
+    people = len({turn.speaker for turn in turns})
+    return scored(speakers(sound, way, people), turns, sound.size / audio.RATE)
 
 
 def scored(found: Speakers, turns: Sequence[Turn], seconds: float) -> Figures:

@@ -140,11 +140,12 @@ def run_reference(pipeline: Any, audio: Audio) -> Run:
     return run
 
 
-def run_product(diarizer: "PyannoteDiarizer", audio: Audio) -> Run:
-    """The product's diarizer."""
+def run_product(diarizer: "PyannoteDiarizer", audio: Audio, people: int | None = None) -> Run:
+    """The product's diarizer; `people` is how many speak, if it is said."""
     run = Run()
     with timed(run):
-        run.output = diarizer.annotated(audio, SpeakerCount(), lambda _: None, run.hook)
+        count = SpeakerCount(min=people, max=people)
+        run.output = diarizer.annotated(audio, count, lambda _: None, run.hook)
     return run
 
 
