@@ -14,9 +14,7 @@ from ingestctl.backends.port import Found
 from ingestctl.causes import of_batch
 from ingestctl.options import Output
 from ingestctl.screen import duration
-
-NARROW_COLUMNS: Final = 90
-"""Below these columns of the terminal the table has only what is needed most."""
+from ingestctl.tables import NARROW_COLUMNS
 
 _DAY_SECONDS: Final = 86_400
 

@@ -17,7 +17,7 @@ from rich.console import Console
 
 from ingest_contract.order import Item
 from ingest_contract.status import PlanStatus
-from ingest_contract.text import without_credentials
+from ingest_contract.text import counted, without_credentials
 from ingest_operator.local.folders import APART, BatchFolder
 from ingest_operator.local.planning import read_items
 from ingest_operator.local.session import Request, Watcher, run
@@ -121,8 +121,9 @@ def show_plan(found: Planned, output: Output, to: Console) -> None:
 
 def _lines(found: Planned) -> list[str]:
     unknown = f", {found.unknown_lengths} of unknown length not counted" if found.unknown_lengths else ""
+    hours = f"{found.plan.media_seconds / 3600:.1f} h of audio"
     lines = [
-        f"{len(found.items)} recordings, {found.plan.media_seconds / 3600:.1f} h of audio{unknown}",
+        f"{counted(len(found.items), 'recording')}, {hours}{unknown}",
         f"{found.gpu_hours:.1f} GPU-hours at RTF {found.rtf:g} (--rtf says another rate)",
         *(f"left out: {each.count} {each.reason}" for each in found.plan.left_out),
     ]

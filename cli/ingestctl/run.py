@@ -26,6 +26,7 @@ from ingestctl.consoles import console
 from ingestctl.ending import FAILED_EXIT, INTERRUPTED_EXIT, leave
 from ingestctl.options import Output
 from ingestctl.screen import Items, summary, table_of, watcher_on
+from ingestctl.tables import show_table
 
 FILE_COLUMNS: Final = 180
 """Columns of a table that is not written to a terminal."""
@@ -136,4 +137,4 @@ def _show_table(batch: IngestBatch, items: Items, to: Console) -> None:
             how = f"exit code {code}" if code is not None else "seen from outside"
             to.print(f"{entry.count} {word}: {entry.reason} ({how}): {entry.sentence}")
     if status.recordings:
-        to.print(table_of(status, items))
+        show_table(table_of(status, items), to)

@@ -6,7 +6,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from ingest_contract.text import legible, without_credentials
+from ingest_contract.text import counted, legible, without_credentials
 from ingest_reader.exports.links import link_at
 from ingest_worker.store.deciding import Done
 from ingest_worker.store.voice_list import DecisionRow, VoiceDetails, VoiceRow
@@ -57,8 +57,8 @@ def show_voice(found: VoiceDetails, output: Output) -> None:
     to = _console()
     count = len({each.recording for each in found.appearances})
     to.print(
-        f"{legible(found.voice)}: {duration(found.seconds)} of speech in {count} recordings, "
-        f"{found.enrolments} enrolments",
+        f"{legible(found.voice)}: {duration(found.seconds)} of speech in {counted(count, 'recording')}, "
+        f"{counted(found.enrolments, 'enrolment')}",
         soft_wrap=True,
     )
     for each in found.appearances:
@@ -101,9 +101,10 @@ def show_done(done: Done, output: Output) -> None:
     to = _console()
     head = f"decision {done.decision}: " if done.decision else ""
     if done.speakers:
+        where = counted(done.recordings, "recording")
         to.print(
-            f"{head}{legible(done.voice)}: {done.speakers} speakers in {done.recordings} recordings, "
-            f"{done.passages} passages, {duration(done.seconds)} of speech",
+            f"{head}{legible(done.voice)}: {counted(done.speakers, 'speaker')} in {where}, "
+            f"{counted(done.passages, 'passage')}, {duration(done.seconds)} of speech",
             soft_wrap=True,
         )
     elif head:
@@ -143,7 +144,7 @@ def _said(details: Mapping[str, Any]) -> str:
 
 
 def _spoken(row: VoiceRow) -> str:
-    return f"{duration(row.seconds)} in {row.recordings} recordings"
+    return f"{duration(row.seconds)} in {counted(row.recordings, 'recording')}"
 
 
 def _near(row: VoiceRow) -> str:

@@ -12,13 +12,14 @@ from rich.table import Table
 from ingest_contract.batch import IngestBatch
 from ingest_contract.order import Item
 from ingest_contract.status import IngestBatchStatus
-from ingest_contract.text import legible, without_credentials
+from ingest_contract.text import counted, legible, without_credentials
 from ingestctl import programs
 from ingestctl.backends.near import near_names
 from ingestctl.backends.port import Batches, CommandError, EventSeen, Found, MissingError, RunSeen
 from ingestctl.causes import Why, of_batch, of_recording, sentence_of, state_of
 from ingestctl.options import Output
 from ingestctl.screen import doubted_of, summary, title_of
+from ingestctl.tables import show_table
 from ingestctl.watching import batch_of, with_rows
 
 SHOWN_EVENTS: Final = 10
@@ -150,7 +151,7 @@ def _print(answered: Answer, to: Console) -> None:
         _print_runs(answered, answered.item.index, to)
     if answered.events:
         to.print()
-        to.print(_events(answered.events[-SHOWN_EVENTS:]))
+        show_table(_events(answered.events[-SHOWN_EVENTS:]), to)
     if answered.log:
         to.print()
         _line(to, f"last lines of run {answered.runs[-1].number}'s log:")
@@ -168,14 +169,14 @@ def _print_batch(status: IngestBatchStatus, to: Console) -> None:
         _line(to, f"{doubted} doubted: LanguageDoubted: {sentence_of('LanguageDoubted')}")
     for node in status.nodes:
         avoided = f"avoided until {node.until}" if node.avoided else "watched"
-        _line(to, f"node {node.name}: {node.runs} runs ended by {node.reason.value}, {avoided}")
+        _line(to, f"node {node.name}: {counted(node.runs, 'run')} ended by {node.reason.value}, {avoided}")
     if status.conditions:
         to.print()
         table = _table("CONDITION", "STATUS", "REASON", "SINCE", "MESSAGE")
         for each in status.conditions:
             cells = (each.type.value, each.status.value, each.reason, each.last_transition_time)
             table.add_row(*cells, legible(each.message))
-        to.print(table)
+        show_table(table, to)
 
 
 def _print_runs(answered: Answer, index: int, to: Console) -> None:
@@ -184,7 +185,7 @@ def _print_runs(answered: Answer, index: int, to: Console) -> None:
     if row is not None:
         rung = f", rung {row.rung} of the memory ladder" if row.rung else ""
         later = f", not before {row.not_before}" if row.not_before else ""
-        _line(to, f"run {row.run}, {row.charged_attempts} attempts charged{rung}{later}")
+        _line(to, f"run {row.run}, {counted(row.charged_attempts, 'attempt')} charged{rung}{later}")
     if answered.runs:
         to.print()
         table = _table("RUN", "PHASE", "END", "EXIT", "RUNG", "STARTED", "ENDED", "NODE", "MESSAGE")
@@ -194,7 +195,7 @@ def _print_runs(answered: Answer, index: int, to: Console) -> None:
             table.add_row(
                 *cells, _at(run.started_at), _at(run.ended_at), run.node or "", legible(run.message)
             )
-        to.print(table)
+        show_table(table, to)
 
 
 def _events(events: Sequence[EventSeen]) -> Table:

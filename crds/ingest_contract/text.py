@@ -53,6 +53,11 @@ def legible(text: str) -> str:
     return " ".join(_GONE.sub("", whole.translate(_BLANKS)).split())
 
 
+def counted(number: int, what: str) -> str:
+    """`1 recording`, `2 recordings`."""
+    return f"{number} {what}{'' if number == 1 else 's'}"
+
+
 def composed(text: str) -> str:
     """The text as it is compared where people write one side: an `é` of two characters, as in names of files
     that come from a Mac, is the `é` of one (NFC, Unicode Standard Annex 15)."""

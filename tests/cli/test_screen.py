@@ -116,9 +116,9 @@ def running(
 
 
 def test_before_the_first_status_a_bar_says_that_somebody_is_at_work(terminal: Terminal) -> None:
-    terminal.watcher.said("planning: looking at 1 sources")
+    terminal.watcher.said("planning: looking at 1 source")
     said, ready = terminal.above().splitlines()[-2:]
-    assert said == "planning: looking at 1 sources"
+    assert said == "planning: looking at 1 source"
     assert re.match(r"getting ready +\S+ +0%", ready)
     assert not any("getting ready" in line for line in terminal.shows(running(0)))
 

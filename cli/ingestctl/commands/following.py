@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from ingest_contract.batch import IngestBatch
+from ingest_contract.documents import InvalidDocumentError
 from ingest_contract.order import Item
 from ingest_contract.status import IngestBatchStatus
 from ingestctl import programs
@@ -73,6 +74,8 @@ def status(
 
     async def story(batches: Batches) -> tuple[IngestBatch, Mapping[int, Item]]:
         found = await batches.get(name)
+        if found.batch is None and where.is_here:  # it says itself which file it is, and what to do
+            raise InvalidDocumentError((found.unreadable,))
         batch = batch_of(found)
         return batch, with_rows(batch.status or IngestBatchStatus(), await batches.items(found))
 

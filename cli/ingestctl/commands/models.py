@@ -14,6 +14,7 @@ from ingestctl.options import Format, Home, Output
 from ingestctl.place import Workplace
 from ingestctl.progress import going
 from ingestctl.search import set_name_of
+from ingestctl.tables import show_table
 
 group = typer.Typer(
     name="models",
@@ -40,7 +41,7 @@ def list_sets(home: Home = None, output: Format = Output.TABLE) -> None:
     to = console()
     if not to.is_terminal:
         to = console(width=_WIDTH_COLUMNS)
-    to.print(sets.table_of(rows))
+    show_table(sets.table_of(rows), to)
 
 
 @group.command(epilog="Example: ingestctl models fetch default")

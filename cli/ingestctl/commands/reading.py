@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from ingest_contract.text import counted
 from ingest_reader.exports.formats import Format as Form
 from ingestctl.bulk import BulkFormat, export_all
 from ingestctl.catalog import reading
@@ -79,6 +80,9 @@ def _export_all(place: Workplace, form: BulkFormat, to: Path | None) -> None:
         tally = export_all(connection, form, to, begun)
     for each in tally.unreadable:
         people().print(f"not written: {each}", soft_wrap=True)
-    people().print(f"{tally.recordings} recordings with {tally.passages} passages written", soft_wrap=True)
+    people().print(
+        f"{counted(tally.recordings, 'recording')} with {counted(tally.passages, 'passage')} written",
+        soft_wrap=True,
+    )
     if tally.unreadable:
         raise typer.Exit(FAILED_EXIT)

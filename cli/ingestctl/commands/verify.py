@@ -3,6 +3,7 @@
 import typer
 from rich.console import Console
 
+from ingest_contract.text import counted
 from ingest_worker.store.verification import CHECKS, Coverage, Finding, Severity, verify
 from ingestctl import programs
 from ingestctl.catalog import reading
@@ -41,10 +42,10 @@ def verify_store(dsn: Dsn = None, home: Home = None, output: Format = Output.TAB
 
 def _print(coverage: Coverage, findings: tuple[Finding, ...], to: Console) -> None:
     to.print(
-        f"{coverage.ingested} of {coverage.recordings} recordings ingested "
+        f"{coverage.ingested} of {counted(coverage.recordings, 'recording')} ingested "
         f"({duration(coverage.media_seconds)}), "
         f"{coverage.not_ingestible} with nothing to ingest, {coverage.known} without a result; "
-        f"{coverage.vectors} vectors of {coverage.passages} passages",
+        f"{counted(coverage.vectors, 'vector')} of {counted(coverage.passages, 'passage')}",
         soft_wrap=not to.is_terminal,
     )
     for each in findings:

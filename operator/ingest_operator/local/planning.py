@@ -14,6 +14,7 @@ from ingest_contract.failures import FAILURES, Reason, Verdict
 from ingest_contract.order import Item, PlanOrder
 from ingest_contract.place import Place
 from ingest_contract.plan_document import PlanDocument, PlanFramesError, unframe
+from ingest_contract.text import counted
 from ingest_operator.core.batch import PlannedItems
 from ingest_operator.core.orders import Orders
 from ingest_operator.core.outcome import Ended, Run, outcome_of
@@ -57,7 +58,7 @@ async def make_plans(
     done = _frozen(site.folder)
     while (covered := covered_by(done)) < len(spec.sources):
         fitting = planned_sources(spec, mounts, covered)
-        say(f"planning: looking at {fitting.covered - covered} sources")
+        say(f"planning: looking at {counted(fitting.covered - covered, 'source')}")
         order = partial(orders.to_plan, fitting.sources, folders_of(mounts), items_of(done))
         number = len(done)
         document = await _planned(order, site, number, gate, stop)
@@ -68,7 +69,7 @@ async def make_plans(
         }
         write_atomically(site.folder.plan(number), json.dumps(frozen))
         done = (*done, Plan(fitting.covered, document))
-        say(f"planned: {len(document.items)} recordings" + _left_out(document))
+        say(f"planned: {counted(len(document.items), 'recording')}" + _left_out(document))
     return PlannedItems(items_of(done), status_of(done))
 
 
