@@ -52,7 +52,7 @@ STAGE_VERSION: Final[Mapping[Stage, int]] = {
 whether its own result is kept or not. `tests/worker/test_stage_versions.py` detects a changed result under
 the same number, for stages without a model."""
 
-CAPTIONS_VERSION: Final = 1
+CAPTIONS_VERSION: Final = 2
 """The same for transcripts that are made of captions."""
 
 

@@ -62,6 +62,20 @@ def test_captions_of_a_longer_cut_are_refused() -> None:
     assert refusal(taken(late, 60.0, SPEECH)) == "one begins at 90 s, and the sound has 60 s"
 
 
+def test_captions_that_lost_their_times_are_refused_and_not_one_passage() -> None:
+    at_once = captions(*[(0.0, 4.0, f"These are words number {i}.") for i in range(100)])
+    assert refusal(taken(at_once, 60.0, SPEECH)) == "2689 characters at 0 s, and 4.0 s for them"
+
+
+def test_several_who_speak_at_once_and_one_caption_of_all_words_are_taken() -> None:
+    together = captions(
+        *[(3.0, 4.0, f"These are words number {i}.") for i in range(8)], *every(5.0, 5.0, 60.0)
+    )
+    whole = captions((0.0, 60.0, " ".join(text for *_, text in every(0.8, 0.0, 60.0))))
+    for found in (together, whole):
+        assert transcript(taken(found, 60.0, SPEECH)).words[-1].end == pytest.approx(60.0, abs=0.1)
+
+
 def test_captions_of_a_part_are_refused() -> None:
     assert (
         refusal(taken(captions(*every(5.0, 30.0, 50.0)), 60.0, SPEECH)) == "they cover 21 of 50 s of speech"

@@ -32,6 +32,9 @@ FASTEST_CHARACTERS: Final = 50.0
 """Characters a second, over the whole recording. Fast speech has 25 (six syllables); text beyond twice that
 was not spoken in it."""
 
+MOST_AT_ONCE_CHARACTERS: Final = 1000
+"""Characters that may be shown at once whatever time they have: ten full captions."""
+
 SHORTEST_SECONDS: Final = 0.02
 """Length of a word for which its caption leaves no time: one frame of Whisper's times."""
 
@@ -54,6 +57,12 @@ def taken(captions: Captions, seconds: float, speech: Spans) -> Transcript | NoC
     if characters > FASTEST_CHARACTERS * max(seconds, 1.0):
         return _unfit(f"{characters} characters for {seconds:.0f} s of sound")
     cues = in_turn(captions.cues, seconds)
+    crowded = next((cue for cue in cues if _is_crowded(cue)), None)
+    if crowded is not None:
+        return _unfit(
+            f"{len(crowded.text)} characters at {crowded.start:.0f} s, "
+            f"and {crowded.end - crowded.start:.1f} s for them"
+        )
     words = tuple(word for cue in cues for word in spread(cue, captions.language))
     spoken = sum(end - start for start, end in speech)
     shown = _wider([(cue.start, cue.end) for cue in cues], NEAR_SECONDS)
@@ -94,6 +103,13 @@ def in_turn(cues: Sequence[Cue], seconds: float) -> list[Cue]:
         replace(cue, end=_end(cue, following))
         for cue, (_, following) in zip(merged, pairwise(edges), strict=True)
     ]
+
+
+def _is_crowded(cue: Cue) -> bool:
+    """Whether far more is shown at once than anybody says in that time: captions whose times are lost all
+    begin together, and would be one passage without end."""
+    fitting = FASTEST_CHARACTERS * (cue.end - cue.start)
+    return len(cue.text) > max(MOST_AT_ONCE_CHARACTERS, fitting)
 
 
 def _end(cue: Cue, following: float) -> float:
