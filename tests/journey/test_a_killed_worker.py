@@ -5,7 +5,7 @@ import json
 import os
 import signal
 import threading
-import time
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import psutil
@@ -18,61 +18,78 @@ pytestmark = [pytest.mark.models, pytest.mark.postgres, pytest.mark.timeout(900)
 
 STAGES = ("fetch", "diarize", "store")
 """Nothing is kept yet; one stage of two is kept; all is kept and only the rows are missing."""
-FETCHING = ("fetch", "decode")
-"""The stages of the first run of a recording, which fetches; the second ingests."""
 BETWEEN = ("decode", "transcribe", "embed")
 """What is kept in these is what was kept in one of the others, so they run by night."""
-NAMED = ("embed", "store")
-"""Stages before which people are named, so that there must be voices."""
-EACH = [*STAGES, *(pytest.param(stage, marks=pytest.mark.nightly) for stage in BETWEEN)]
+FILES = ("call.webm", "podcast.mp3", "meeting.ogg")
+"""Half a minute each: one for each stage."""
+FETCHING = ("fetch", "decode")
+"""The stages of the first run of a recording, which fetches; the second ingests."""
+KEPT = ("transcribe", "diarize", "identify", "embed")
+"""Stages whose results are kept, in their order."""
 
 
-def kill_in(stage: str, run: Path, within: float = 300.0) -> bool:
-    """Kill the run's process group when its progress names the stage; False if the run was over before."""
-    pause = threading.Event()
-    deadline = time.monotonic() + within
-    while time.monotonic() < deadline and not (run / "ended.json").exists():
-        try:
-            now = json.loads((run / "progress.json").read_text())["stage"]
-            pid = json.loads((run / "started.json").read_text())["pid"]
-        except (OSError, ValueError, KeyError):
-            now, pid = None, None
-        if now == stage and pid is not None:
+@dataclass
+class Batch:
+    """Whose workers are killed, each recording's in another stage."""
+
+    ctl: Ctl
+    waiting: dict[int, str]
+    """Index of a recording -> the stage in which its worker is still to be killed."""
+    rows: dict[int, int] = field(default_factory=dict)
+    """How many rows a recording had in the store when its worker was dead."""
+
+    def run_of(self, index: int, number: int) -> Path:
+        return self.ctl.folder() / "runs" / f"{index:05}-{number:02}"
+
+    def kill(self) -> None:
+        """Kill the process group of each run whose progress names its stage."""
+        for index, stage in list(self.waiting.items()):
+            run = self.run_of(index, 1 if stage in FETCHING else 2)
+            try:
+                if f'"stage":"{stage}"' not in (run / "progress.json").read_text():
+                    continue
+                pid = json.loads((run / "started.json").read_text())["pid"]
+            except OSError:  # it has not begun, or nobody has noted yet that it has
+                continue
+            assert not (run / "ended.json").exists(), f"the run was over before it was killed in {stage}"
             os.killpg(pid, signal.SIGKILL)
-            return True
-        pause.wait(0.001)
-    return False
+            del self.waiting[index]
+            self.rows[index] = self.stored(index)
+
+    def stored(self, index: int) -> int:
+        items = json.loads((self.ctl.folder() / "plan-0.json").read_text())["document"]["items"]
+        query = "select count(*) from current_segments where recording = %s"
+        with connect(self.ctl.dsn, application="test") as connection:
+            found = connection.execute(query, (items[index]["id"],)).fetchone()
+        assert found is not None
+        return int(found[0])
 
 
-@pytest.mark.parametrize("stage", EACH)
+@pytest.mark.parametrize("stages", [STAGES, pytest.param(BETWEEN, marks=pytest.mark.nightly)], ids="-".join)
 def test_a_worker_killed_in_any_stage_leaves_no_half_recording_and_repeats_no_finished_stage(
-    ctl: Ctl, stage: str
+    ctl: Ctl, stages: tuple[str, ...]
 ) -> None:
-    batch = ctl.batch("call.webm", voices=stage in NAMED, retry={"maxAttempts": 3, "backoffSeconds": 0})
-    command = ctl.start("run", str(batch), "--output", "json")
-    runs = [ctl.folder() / "runs" / f"00000-0{number}" for number in (1, 2, 3)]
-    killed = kill_in(stage, runs[0] if stage in FETCHING else runs[1])
-    with connect(ctl.dsn, application="test") as connection:
-        seen = connection.execute("select count(*) from current_segments").fetchone()
+    document = ctl.batch(*FILES, voices=True, retry={"maxAttempts": 3, "backoffSeconds": 0})
+    command = ctl.start("run", str(document), "--output", "json")
+    batch, pause = Batch(ctl, dict(enumerate(stages))), threading.Event()
+    while batch.waiting and command.poll() is None:
+        batch.kill()
+        pause.wait(0.002)
     output, _ = command.communicate(timeout=600)
-    assert killed, f"the run was over before it reached {stage}"
-    assert seen == (0,)
+    assert batch.waiting == {}, f"no worker was killed in these: {output}"
+    assert batch.rows == dict.fromkeys(range(len(stages)), 0)
 
     status = json.loads(output)["status"]
     assert command.returncode == 0, output
-    assert [(row["state"], row["run"]) for row in status["recordings"]] == [("Succeeded", 3)]
-    receipt = json.loads((runs[2] / "receipt.json").read_text())
-    resumed = {name for name, figures in receipt["stages"].items() if figures.get("resumed")}
-    order = ("transcribe", "diarize", "identify", "embed")
-    finished = (
-        set(order[: order.index(stage)]) if stage in order else set(order) if stage == "store" else set()
-    )
-    assert finished <= resumed | (set(order) - set(receipt["stages"]))
+    assert [(row["state"], row["run"]) for row in status["recordings"]] == [("Succeeded", 3)] * len(stages)
+    for index, stage in enumerate(stages):
+        figures = json.loads((batch.run_of(index, 3) / "receipt.json").read_text())["stages"]
+        resumed = {name for name, each in figures.items() if each.get("resumed")}
+        finished = KEPT[: KEPT.index(stage)] if stage in KEPT else KEPT if stage == "store" else ()
+        assert set(finished) <= resumed | (set(KEPT) - set(figures)), stage
     with connect(ctl.dsn, application="test") as connection:
         stored = connection.execute("select count(*), count(distinct run) from current_segments").fetchone()
-    assert stored is not None
-    assert stored[0] == status["sums"]["segments"]
-    assert stored[1] == 1
+    assert stored == (status["sums"]["segments"], len(stages))
 
 
 def test_a_killed_command_is_taken_up_by_the_next_one(ctl: Ctl) -> None:
