@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -100,8 +101,15 @@ class Ctl:
         return self.home / "batches" / "default" / name
 
 
-@pytest.fixture
-def ctl(tmp_path: Path) -> Iterator[Ctl]:
+@contextmanager
+def workstation(home: Path) -> Iterator[Ctl]:
     """The command, a migrated database, and the demo's media over HTTP."""
     with demo_store() as dsn, serving(packing.folder()) as base:
-        yield Ctl(tmp_path, dsn, base)
+        yield Ctl(home, dsn, base)
+
+
+@pytest.fixture
+def ctl(tmp_path: Path) -> Iterator[Ctl]:
+    """A workstation of one test."""
+    with workstation(tmp_path) as made:
+        yield made

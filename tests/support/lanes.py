@@ -18,6 +18,7 @@ FOLDERS: Final = ("tests/worker/diarization", "tests/worker/transcription")
 """Folders that are one lane: all their tests hear the same recordings with models of the whole session."""
 
 LONG: Final = (
+    "tests/journey/test_a_batch.py",
     "tests/operator/faults/test_faults.py",
     "tests/journey/test_no_secret_is_left.py",
     "tests/journey/test_a_killed_worker.py",
@@ -25,10 +26,8 @@ LONG: Final = (
     "tests/operator/behaviour/test_thirty_nights.py",
     "tests/worker/transcription",
     "tests/worker/diarization",
-    "tests/journey/test_accuracy.py",
     "tests/operator/behaviour/test_failure_table.py",
     "tests/operator/crash/test_crash_points.py",
-    "tests/journey/test_a_batch.py",
     "tests/journey/test_a_secret_list.py",
     "tests/journey/test_a_bucket.py",
     "tests/worker/test_captions_stored.py",
