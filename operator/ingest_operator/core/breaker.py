@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from ingest_contract.failures import BREAKERS, CHARGED, FAILURES, Kind, Reason, Verdict
+from ingest_operator.core.backoff import doubled
 from ingest_operator.core.ledger import WINDOW_OUTCOMES, Ledger, Open
 from ingest_operator.core.outcome import Outcome, Run
 
@@ -85,7 +86,7 @@ def is_probe(ledger: Ledger, run: Run) -> bool:
 def _opened(before: Open | None, reason: Reason, done: Finished, *, probe: bool) -> Open:
     """An open breaker. Failed probes double the wait; runs that were under way when it opened do not."""
     opened = min(MAX_FAILED_PROBES, before.opened + probe) if before else 1
-    wait = min(LONGEST_WAIT_SECONDS, PROBE_AFTER_SECONDS * 2.0 ** (opened - 1))
+    wait = doubled(PROBE_AFTER_SECONDS, opened, LONGEST_WAIT_SECONDS)
     retry_after = done.outcome.receipt.retry_after_seconds if done.outcome.receipt else None
     until = done.seen_at + min(LONGEST_WAIT_SECONDS, max(wait, retry_after or 0))
     return Open(reason, max(until, before.until if before else 0.0), opened, done.outcome.message[:256])

@@ -14,6 +14,7 @@ from typing import Final
 from ingest_contract.failures import FAILURES, Kind, Reason, Verdict
 from ingest_contract.obstacles import MAX_NODES, is_undecided
 from ingest_operator.core.actions import Action, Start
+from ingest_operator.core.backoff import doubled
 from ingest_operator.core.blocker import Blocker
 from ingest_operator.core.ledger import Ledger, Suspect
 from ingest_operator.core.outcome import Run
@@ -160,7 +161,7 @@ def tried_again(ledger: Ledger, runs: Sequence[Run], now: float) -> Ledger:
     waiting = _without_a_place(runs)
     if not held or not waiting:
         return ledger
-    patience = min(LONGEST_WITHOUT_SECONDS, NO_OTHER_SECONDS * 2.0 ** (max(node.times for node in held) - 1))
+    patience = doubled(NO_OTHER_SECONDS, max(node.times for node in held), LONGEST_WITHOUT_SECONDS)
     since = max(min(waiting), *(node.until - _seconds(node.times) for node in held))
     if since + patience > now:
         return ledger
@@ -239,9 +240,7 @@ def _without_a_place(runs: Iterable[Run]) -> list[float]:
 
 
 def _seconds(times: int) -> float:
-    return min(
-        LONGEST_AVOIDED_SECONDS, AVOIDED_SECONDS * 2.0 ** min(times - 1, 20)
-    )  # a status may say any number
+    return doubled(AVOIDED_SECONDS, times, LONGEST_AVOIDED_SECONDS)
 
 
 def _later(node: Suspect, now: float) -> Suspect | None:

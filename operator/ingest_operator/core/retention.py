@@ -13,6 +13,7 @@ from typing import Final
 from ingest_contract.conditions import ConditionType
 from ingest_contract.failures import Reason
 from ingest_contract.profile_status import RetentionStatus
+from ingest_operator.core.backoff import doubled
 from ingest_operator.core.blocker import Blocker
 from ingest_operator.core.conditions import ConditionDraft
 from ingest_operator.core.outcome import Outcome
@@ -181,5 +182,4 @@ def _next(before: RetentionStatus, failures: int, ended: float, outcome: Outcome
     if not failures:
         return max(ended, from_rfc3339(before.started_at or to_rfc3339(ended)) + EVERY_SECONDS)
     asked = float(outcome.receipt.retry_after_seconds or 0) if outcome.receipt is not None else 0.0
-    doubled = FIRST_WAIT_SECONDS * 2.0 ** min(failures - 1, 30)
-    return ended + max(asked, min(LONGEST_WAIT_SECONDS, doubled))
+    return ended + max(asked, doubled(FIRST_WAIT_SECONDS, failures, LONGEST_WAIT_SECONDS))

@@ -6,6 +6,7 @@ from typing import Final
 
 from ingest_contract.batch import IngestBatchSpec
 from ingest_contract.failures import RETRIED_ONCE, Reason, Verdict
+from ingest_operator.core.backoff import doubled
 from ingest_operator.core.breaker import LONGEST_WAIT_SECONDS, Finished, verdict_of
 from ingest_operator.core.ledger import OpenItem
 from ingest_operator.core.memory_ladder import LAST_RUNG
@@ -28,9 +29,7 @@ beside the longest interval texts."""
 
 def disruption_wait(disruptions: int) -> float:
     """Seconds until the next run of a recording that was interrupted this often before."""
-    return (
-        min(LONGEST_WAIT_SECONDS, DISRUPTION_WAIT_SECONDS * 2.0 ** (disruptions - 1)) if disruptions else 0.0
-    )
+    return doubled(DISRUPTION_WAIT_SECONDS, disruptions, LONGEST_WAIT_SECONDS) if disruptions else 0.0
 
 
 def _most_disruptions() -> int:
@@ -70,7 +69,7 @@ def next_run(done: Finished, spec: IngestBatchSpec, *, forgiven: bool) -> OpenIt
             limit = (
                 min(spec.retry.max_attempts, 2) if outcome.reason in RETRIED_ONCE else spec.retry.max_attempts
             )
-            wait = min(LONGEST_WAIT_SECONDS, spec.retry.backoff_seconds * 2.0 ** (charged_attempts - 1))
+            wait = doubled(spec.retry.backoff_seconds, charged_attempts, LONGEST_WAIT_SECONDS)
             return (
                 replace(again, charged_attempts=charged_attempts, not_before=done.seen_at + wait)
                 if charged_attempts < limit

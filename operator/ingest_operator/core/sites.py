@@ -18,6 +18,7 @@ from ingest_contract.order import Item
 from ingest_contract.profile_status import SiteProbe
 from ingest_contract.sites import Pace
 from ingest_contract.stages import Stage
+from ingest_operator.core.backoff import doubled
 from ingest_operator.core.blocker import Blocker
 from ingest_operator.core.breaker import LONGEST_WAIT_SECONDS, MAX_FAILED_PROBES, PROBE_AFTER_SECONDS
 from ingest_operator.core.outcome import Outcome, Run, outcome_of
@@ -226,7 +227,9 @@ def _opened(
     probed = before is not None and before.probe == probe
     opened = 1 if before is None or renewed else min(MAX_FAILED_PROBES, before.opened + probed)
     asked = outcome.receipt.retry_after_seconds if outcome.receipt is not None else None
-    wait = min(LONGEST_WAIT_SECONDS, max(PROBE_AFTER_SECONDS * 2.0 ** (opened - 1), asked or 0))
+    wait = max(
+        doubled(PROBE_AFTER_SECONDS, opened, LONGEST_WAIT_SECONDS), min(LONGEST_WAIT_SECONDS, asked or 0)
+    )
     until = now + wait if before is None or renewed else max(before.until, now + wait)
     under_way = None if before is None or probed else before.probe
     secrets = digest or (before.secrets if before is not None else None)

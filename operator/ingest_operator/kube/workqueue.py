@@ -11,6 +11,7 @@ import logging
 from collections.abc import Awaitable, Callable, Hashable
 from typing import Final, Generic, TypeVar
 
+from ingest_operator.core.backoff import doubled
 from ingest_operator.kube.requeueing import Requeue
 
 LOG: Final = logging.getLogger(__name__)
@@ -86,7 +87,7 @@ class WorkQueue(Generic[K]):
                 failures += 1
                 again = Requeue()
                 self._ended(key, error)
-                await asyncio.sleep(min(LONGEST_BACKOFF_SECONDS, 2.0 ** (failures - 1)))
+                await asyncio.sleep(doubled(1.0, failures, LONGEST_BACKOFF_SECONDS))
                 self._woken[key].set()
             if again.after is None and not self._woken[key].is_set():
                 del self._tasks[key], self._woken[key]

@@ -61,6 +61,27 @@ def test_a_burst_of_wake_ups_is_one_reconcile() -> None:
     assert looks == {"a": 1}
 
 
+def test_a_key_that_failed_for_days_is_served_when_it_can_be(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("APART_SECONDS", "GATHERING_SECONDS", "LONGEST_BACKOFF_SECONDS"):
+        monkeypatch.setattr(looping, name, 0.0)
+    failures, done = 1_100, asyncio.Event()
+    looks: Counter[str] = Counter()
+
+    async def look(key: str) -> None:
+        looks[key] += 1
+        if looks[key] <= failures:
+            raise OSError("the API server refuses")
+        done.set()
+
+    async def script(loop: WorkQueue[str]) -> None:
+        loop.enqueue("a")
+        await done.wait()
+        await idle(loop)
+
+    assert run(look, script)[-1] == ("a", "ok")
+    assert looks == {"a": failures + 1}
+
+
 def test_a_wake_up_during_a_reconcile_brings_another_one() -> None:
     entered, go_on, seen = asyncio.Event(), asyncio.Event(), list[str]()
 

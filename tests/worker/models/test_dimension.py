@@ -65,6 +65,23 @@ def test_a_module_that_is_not_known_is_refused_and_not_guessed(tmp_path: Path) -
         dimension_of(tmp_path)
 
 
+@pytest.mark.parametrize("config", ["[]", "7", '{"embedding_dimension": 8, "pooling_mode": 3}'])
+def test_a_configuration_of_another_form_is_refused_as_one_that_says_nothing(
+    config: str, tmp_path: Path
+) -> None:
+    with_module(tmp_path, "Pooling")
+    for file in tmp_path.rglob("config.json"):
+        file.write_text(config)
+    with pytest.raises(StageError, match="does not say how many numbers"):
+        dimension_of(tmp_path)
+
+
+def test_modules_that_are_no_objects_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "modules.json").write_text('["x"]')
+    with pytest.raises(StageError, match="does not say how many numbers"):
+        dimension_of(tmp_path)
+
+
 def test_a_folder_without_a_model_says_which_file_is_wanted(tmp_path: Path) -> None:
     with pytest.raises(StageError, match=r"modules\.json cannot be read"):
         dimension_of(tmp_path)

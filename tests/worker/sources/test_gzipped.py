@@ -1,6 +1,7 @@
 """Feeds that are gzip files, which no header says: read like any other, and never without bound."""
 
 import gzip
+import tracemalloc
 
 import pytest
 
@@ -11,6 +12,7 @@ from ingest_worker.sources.gzipped import MOST_BYTES, beginning, plain
 from testkit.media.site import Answer, Site
 from tests.worker.sources.planner import Planner, titles
 
+TOO_LONG = f"more than {MOST_BYTES >> 20} MiB in it"
 FEED = (
     b"<rss version='2.0' xmlns:media='http://search.yahoo.com/mrss/'><channel><title>A show</title>"
     b"<item><title>One</title><media:content url='/cover.jpg' duration='9'/>"
@@ -31,16 +33,29 @@ def test_a_feed_that_is_a_gzip_file_is_read_with_the_lengths_of_its_media(
 
 
 def test_a_bomb_is_refused_before_it_is_whole() -> None:
-    bomb = gzip.compress(bytes(MOST_BYTES + 1))
-    assert len(bomb) < 100_000
-    with pytest.raises(StageError, match="more than 64 MiB in it") as caught:
-        plain(bomb)
+    bomb = gzip.compress(bytes(6 * MOST_BYTES), compresslevel=1)
+    tracemalloc.start()
+    try:
+        with pytest.raises(StageError, match=TOO_LONG) as caught:
+            plain(bomb)
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
     assert caught.value.reason is Reason.SOURCE_TOO_LARGE
+    assert most < 3 * MOST_BYTES, "what is read, and the space in which it grows"
     assert beginning(bomb, 4096) == bytes(4096)
 
 
+def test_a_page_as_long_as_may_be_is_read_with_what_stands_behind_it_left_out() -> None:
+    assert plain(gzip.compress(bytes(MOST_BYTES), compresslevel=1) + b"\0\0") == bytes(MOST_BYTES)
+
+
+def test_hundreds_of_thousands_of_empty_members_are_one_empty_page() -> None:
+    assert plain(gzip.compress(b"") * 200_000 + gzip.compress(FEED)) == FEED
+
+
 def test_many_members_count_together() -> None:
-    with pytest.raises(StageError, match="more than 64 MiB in it"):
+    with pytest.raises(StageError, match=TOO_LONG):
         plain(gzip.compress(bytes(MOST_BYTES // 2 + 1)) * 2)
 
 

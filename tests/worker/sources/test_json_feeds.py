@@ -52,6 +52,37 @@ def test_what_is_no_item_no_date_and_no_length_disturbs_nothing_else() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("date", "timestamp"),
+    [
+        ("2025-01-31T10:00:00+01:00", 1738314000),
+        ("0001-01-01T00:00:00Z", None),
+        ("0001-01-01T00:00:00+01:00", None),
+        ("9999-12-31T23:59:59-01:00", None),
+        ("2025-01-31T10:00:00", None),
+    ],
+    ids=["a date", "the zero of a program", "before every calendar", "behind every calendar", "no zone"],
+)
+def test_a_date_that_no_sound_has_is_none(date: str, timestamp: int | None) -> None:
+    page = read_page(feed(item(1) | {"date_published": date}).encode(), "http://feeds.example/")
+    assert [each["timestamp"] for each in page.entries] == [timestamp]
+
+
+def test_a_length_that_no_float_holds_takes_no_other_item_with_it(site: Site, planner: Planner) -> None:
+    odd = item(1)
+    odd["attachments"][1]["duration_in_seconds"] = 10**400
+    found = planner.plan(site.put("/feed.json", feed(odd, item(2))), order=Order.SOURCE)
+    assert [(each.title, each.duration_seconds) for each in found.items] == [
+        ("Episode 1", None),
+        ("Episode 2", 3723),
+    ]
+
+
+def test_an_id_that_two_items_have_is_nobodys() -> None:
+    page = read_page(feed(item(1), item(2) | {"id": "e1"}, item(3)).encode(), "http://feeds.example/")
+    assert [each["guid"] for each in page.entries] == ["", "", "e3"]
+
+
 @pytest.mark.parametrize("head", ["\ufeff" + feed(), feed().replace("/", "\\/"), f"\n {feed()}"])
 def test_its_beginning_shows_what_it_is(head: str) -> None:
     assert is_feed(head.encode())

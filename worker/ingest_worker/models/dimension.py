@@ -23,7 +23,10 @@ def dimension_of(folder: Path) -> int:
 
     Raises `StageError(MODELS_UNAVAILABLE)` for a folder that does not say.
     """
-    sizes = [size for module in _modules(folder) if (size := _size(folder, module)) is not None]
+    try:
+        sizes = [size for module in _modules(folder) if (size := _size(folder, module)) is not None]
+    except (AttributeError, TypeError) as error:  # JSON, but not of this form
+        raise _unknown(folder) from error
     if not sizes:
         raise _unknown(folder)
     return sizes[-1]

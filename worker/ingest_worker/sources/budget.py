@@ -25,7 +25,7 @@ _LISTING_CPU_SECONDS: Final = 120
 """Seconds of CPU. A feed of 10,000 entries takes 20; a page of 600 kB of `<video ` keeps the generic
 extractor busy without end."""
 
-_PAGE_BYTES: Final = 32 << 20
+PAGE_BYTES: Final = 32 << 20
 """Bytes of one page, feed or playlist, decompressed. The largest podcasts' feeds have about 20 MB."""
 
 _LISTING_BYTES: Final = 512 << 20
@@ -50,7 +50,7 @@ class Budget:
     seconds: int
     cpu_seconds: int | None
     total_bytes: int
-    page_bytes: int = _PAGE_BYTES
+    page_bytes: int = PAGE_BYTES
 
     def bounded(self, response: Any) -> Any:
         """yt-dlp's response, with every byte counted from now on: a whole answer against `page_bytes`, all

@@ -8,9 +8,10 @@ feeds (RFC 5005, 4), `next` in paged ones (3).
 import re
 from calendar import timegm
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from io import BytesIO
+from time import struct_time
 from typing import Any, Final, Literal
 from urllib.parse import urljoin, urlsplit
 
@@ -91,18 +92,24 @@ def read_page(content: bytes, address: str) -> FeedPage:
         for entry in found.entries:  # the Dublin Core's date is `updated` to feedparser; Atom's is a change
             if "published_parsed" not in entry and "updated_parsed" in entry:
                 entry["published_parsed"] = entry["updated_parsed"]
-    guids = [str(entry.get("id") or "") for entry in found.entries]
-    times = Counter(guids)
     entries = [
-        _described(entry, _media_of(entry, address), address, title, guid if times[guid] == 1 else "")
-        for entry, guid in zip(found.entries, guids, strict=True)
+        _described(entry, _media_of(entry, address), address, title, guid)
+        for entry, guid in zip(found.entries, _own_ids(found.entries), strict=True)
     ]
     return FeedPage(title, [each for each in entries if each["url"]], *_following(found, address), broken)
 
 
+def _own_ids(entries: Sequence[Any]) -> list[str]:
+    """Each entry's id; empty for one that another entry of the page has too."""
+    ids = [str(entry.get("id") or "") for entry in entries]
+    times = Counter(ids)
+    return [each if times[each] == 1 else "" for each in ids]
+
+
 def _read_json(feed: dict[str, Any], address: str) -> FeedPage:
     channel, entries = legible(str(feed.get("title") or "")), list[Mapping[str, Any]]()
-    for item in json_feeds.entries_of(feed):
+    items = list(json_feeds.entries_of(feed))
+    for item, guid in zip(items, _own_ids(items), strict=True):
         files = [
             (href, _is_media({"type": kind}, href), seconds)
             for href, kind, seconds in json_feeds.attachments_of(item)
@@ -115,9 +122,9 @@ def _read_json(feed: dict[str, Any], address: str) -> FeedPage:
                 "url": _joined(address, url),
                 "title": str(item.get("title") or ""),
                 "duration": seconds,
-                "timestamp": json_feeds.published(item),
+                "timestamp": _timestamp(json_feeds.published(item)),
                 "channel": channel,
-                "guid": str(item.get("id") or ""),
+                "guid": guid,
             }
         )
     following = _joined(address, str(feed.get("next_url") or "")) or None
@@ -139,7 +146,7 @@ def _described(entry: Any, url: str, address: str, channel: str, guid: str) -> d
         "url": url,
         "title": _title(entry),
         "duration": _seconds(entry, url, address),
-        "timestamp": _published(entry),
+        "timestamp": _timestamp(entry.get("published_parsed")),
         "channel": channel,
         "guid": guid,
     }
@@ -162,9 +169,8 @@ def _title(thing: Any) -> str:
     return title if is_text else str(clean_html(title) or "")
 
 
-def _published(entry: Any) -> int | None:
+def _timestamp(moment: struct_time | None) -> int | None:
     """Seconds since 1970; None for no date, or one that is none, such as the `0000-00-00` of databases."""
-    moment = entry.get("published_parsed")
     try:
         return timegm(moment) if moment and moment[:3] >= _OLDEST_SOUND else None
     except (ValueError, OverflowError):

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from datetime import datetime
+from time import struct_time
 from typing import Any
 
 from ingest_contract.failures import Reason
@@ -45,13 +46,13 @@ def attachments_of(item: dict[str, Any]) -> Iterator[Attachment]:
 
 def _seconds(attachment: dict[str, Any]) -> float | None:
     said = attachment.get("duration_in_seconds")
-    return float(said) if isinstance(said, int | float) and said > 0 else None
+    return said if isinstance(said, int | float) and said > 0 else None  # entries bound it
 
 
-def published(item: dict[str, Any]) -> int | None:
-    """Seconds since 1970; None for no date, or one that is none."""
+def published(item: dict[str, Any]) -> struct_time | None:
+    """The date in UTC; None for no date, or one that no calendar has."""
     try:
         moment = datetime.fromisoformat(str(item.get("date_published")))
-    except ValueError:
+        return moment.utctimetuple() if moment.tzinfo is not None else None
+    except (ValueError, OverflowError):
         return None
-    return int(moment.timestamp()) if moment.tzinfo is not None else None

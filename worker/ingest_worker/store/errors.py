@@ -35,9 +35,7 @@ _BEYOND_LIMITS = (errors.ProgramLimitExceeded, errors.StatementTooComplex)
 OperationalError, but they never pass."""
 
 
-_LESS: Final = (
-    "Next: see what else it does (pg_stat_activity), or ask it for less at once: a filter, fewer passages."
-)
+_BUSY: Final = "Next: see what else it does (pg_stat_activity)."
 
 
 @contextmanager
@@ -59,7 +57,7 @@ def translated(doing: str) -> Iterator[None]:
         raise _rejected(doing, error) from error
     except errors.QueryCanceled as error:
         said = f"Postgres did not finish while {doing}: {_primary(error)}."
-        raise StageError(Reason.DATABASE_TOO_SLOW, f"{said} {_LESS}") from error
+        raise StageError(Reason.DATABASE_TOO_SLOW, f"{said} {_BUSY}") from error
     except (psycopg.OperationalError, psycopg.InterfaceError, *_NOT_WRITABLE) as error:
         raise StageError(
             Reason.DATABASE_UNAVAILABLE, f"Postgres failed while {doing}: {_primary(error)}."

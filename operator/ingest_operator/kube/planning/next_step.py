@@ -11,6 +11,7 @@ from math import inf
 from typing import Final
 
 from ingest_contract.failures import FAILURES, SITE_BREAKERS, Reason, Verdict
+from ingest_operator.core.backoff import doubled
 from ingest_operator.core.blocker import Blocker
 from ingest_operator.core.retries import disruption_wait
 from ingest_operator.core.timestamps import to_rfc3339
@@ -158,7 +159,7 @@ def _wait(failed: Sequence[PlanAttempt]) -> float:
     first = 60.0 if last.verdict in _FIXED_OUTSIDE else 30.0
     receipt = last.outcome.receipt
     retry_after = float((receipt.retry_after_seconds or 0) if receipt else 0)
-    return max(retry_after, min(LONGEST_WAIT_SECONDS, first * 2.0 ** (len(failed) - 1)))
+    return max(retry_after, doubled(first, len(failed), LONGEST_WAIT_SECONDS))
 
 
 def _blocker(one: PlanAttempt, due: float | None) -> Blocker | None:

@@ -12,6 +12,7 @@ from typing import Final
 
 from ingest_contract.failures import Reason, Verdict
 from ingest_contract.receipt import Receipt
+from ingest_operator.core.backoff import doubled
 from ingest_operator.core.blocker import Blocker
 from ingest_operator.kube.api.resources import Object
 from ingest_operator.kube.voices.attempts import Attempts, VoiceAttempt, VoiceRequest
@@ -106,7 +107,7 @@ def _wait(tries: tuple[VoiceAttempt, ...]) -> float:
     asked = float((receipt.retry_after_seconds or 0) if receipt else 0)
     if tries[-1].verdict is Verdict.RETRY_SMALLER:
         return asked
-    return max(asked, min(LONGEST_WAIT_SECONDS, FIRST_WAIT_SECONDS * 2.0 ** (len(tries) - 1)))
+    return max(asked, doubled(FIRST_WAIT_SECONDS, len(tries), LONGEST_WAIT_SECONDS))
 
 
 def _make(attempts: Attempts, request: VoiceRequest) -> MakeJob:

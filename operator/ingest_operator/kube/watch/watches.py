@@ -20,6 +20,7 @@ import kopf
 from kopf._cogs.clients import watching
 from typing_extensions import override
 
+from ingest_operator.core.backoff import doubled
 from ingest_operator.kube.api.resources import Object, Resource
 from ingest_operator.kube.watch.cache import Cache
 
@@ -72,7 +73,7 @@ class Hearing:
     def refused(self, watch: str) -> float:
         """Seconds until this watch is begun again, one refusal after another."""
         self._refused[watch] += 1
-        return min(AGAIN_AT_MOST_SECONDS, AGAIN_SECONDS * 2.0 ** (self._refused[watch] - 1))
+        return doubled(AGAIN_SECONDS, self._refused[watch], AGAIN_AT_MOST_SECONDS)
 
 
 HEARING: Final[ContextVar[Hearing]] = ContextVar("hearing")

@@ -74,5 +74,6 @@ def test_a_watch_that_is_refused_again_and_again_begins_ever_more_rarely_until_i
     assert hearing.refused("watch of pods in media") == 2.0
     hearing.heard(JOBS, LISTED)  # a list is no watch that lives
     assert hearing.refused(JOBS) == 32.0
+    assert [hearing.refused(JOBS) for _ in range(2_000)][-1] == 32.0, "a namespace may be gone for days"
     hearing.heard(JOBS, BOOKMARK)
     assert hearing.refused(JOBS) == 2.0
