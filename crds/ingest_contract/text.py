@@ -6,10 +6,15 @@ the C1 controls, and a bidirectional control shows a line in another order than 
 CVE-2021-42574).
 """
 
+import codecs
 import re
 from typing import Final
 from unicodedata import normalize
 from urllib.parse import unquote_plus
+
+_PAIRS: Final = codecs.lookup("utf-16-le").name
+"""In which halves of pairs are joined. Looked up here, because Python reads a codec from a file at its first
+use, and who reads captions has no files any more by then."""
 
 _BLANK: Final = "\t\n\v\f\r\x1c\x1d\x1e\x1f\x85\u2028\u2029"
 """Controls that separate words (`str.isspace`)."""
@@ -49,7 +54,7 @@ def legible(text: str) -> str:
     """
     if text.isprintable():  # no control, no half of a pair: nearly every word, in a tenth of the time
         return " ".join(text.split())
-    whole = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    whole = text.encode(_PAIRS, "surrogatepass").decode(_PAIRS, "replace")
     return " ".join(_GONE.sub("", whole.translate(_BLANKS)).split())
 
 

@@ -51,7 +51,7 @@ def test_a_file_is_written_whole_in_place_of_an_older_one(
 ) -> None:
     path = tmp_path / "talk.json"
     path.write_text("older")
-    assert export(place, talk, "test:one", "-o", str(path)).stdout == ""
+    assert export(place, talk, "test:one", "--to", str(path)).stdout == ""
     assert [part["text"] for part in json.loads(path.read_text())["segments"]] == ["Hello", "there"]
     assert list(tmp_path.glob("*.json*")) == [path]
 

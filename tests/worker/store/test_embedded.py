@@ -113,6 +113,9 @@ import os, signal, sys, pathlib
 from ingest_worker.store.embedded import embedded
 from ingest_worker.store.server import Server
 
+# what runs in the background ignores it, and so would this
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
 def again(self, *arguments):
     for _ in range(3):
         os.kill(0, signal.SIGINT)  # as a terminal does: to whatever is in the foreground
