@@ -5,18 +5,16 @@ A transcript that cannot be read is named and counted; the others are written.
 
 import hashlib
 import json
-import os
 import re
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import IO, Any, Final
 
 from ingest_contract.text import escaped
-from ingest_operator.local.folders import write_atomically
+from ingest_operator.local.folders import replacing, write_atomically
 from ingest_reader.exports.document import document, names_of
 from ingest_reader.exports.formats import FORMATS, Format, address_of
 from ingest_reader.exports.links import NOBODY
@@ -26,6 +24,8 @@ from ingest_worker.store.reads import StoredTranscript, recordings, transcript
 from ingestctl.backends.port import CommandError
 
 _PLAIN: Final = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,150}")
+
+_MODE: Final = 0o666
 
 
 class BulkFormat(StrEnum):
@@ -104,7 +104,7 @@ def _transcripts(
 def _write_files(stored: Iterator[StoredTranscript], form: Format, to: Path) -> None:
     to.mkdir(parents=True, exist_ok=True)
     for each in stored:
-        write_atomically(to / file_name(each.recording.id, form.value), FORMATS[form](each), 0o666)
+        write_atomically(to / file_name(each.recording.id, form.value), FORMATS[form](each), _MODE)
 
 
 def _write_lines(stored: Iterator[StoredTranscript], to: Path | None) -> None:
@@ -115,7 +115,7 @@ def _write_lines(stored: Iterator[StoredTranscript], to: Path | None) -> None:
     if to is None:
         lines(sys.stdout)
         return
-    with _whole(to) as fresh, fresh.open("w", encoding="utf-8") as file:
+    with replacing(to, _MODE) as fresh, fresh.open("w", encoding="utf-8") as file:
         lines(file)
 
 
@@ -132,7 +132,7 @@ def _write_parquet(stored: Iterator[StoredTranscript], to: Path) -> None:
     fields |= {"published_at": pa.timestamp("us", tz="UTC"), "language": text, "passage": pa.int32()}
     fields |= {"start_seconds": number, "end_seconds": number, "speaker": text, "text": text}
     schema = pa.schema(list(fields.items()))
-    with _whole(to) as fresh, ParquetWriter(fresh, schema, compression="zstd") as writer:
+    with replacing(to, _MODE) as fresh, ParquetWriter(fresh, schema, compression="zstd") as writer:
         for each in stored:
             writer.write_table(pa.Table.from_pylist(list(_rows(each)), schema))
 
@@ -153,15 +153,3 @@ def _rows(stored: StoredTranscript) -> Iterator[dict[str, Any]]:
             "speaker": names.get(segment.speaker, NOBODY),
             "text": segment.text,
         }
-
-
-@contextmanager
-def _whole(to: Path) -> Iterator[Path]:
-    """A file that takes the place of `to` once it is whole; what is there stays until then."""
-    fresh = to.with_name(f".{to.name}.{os.getpid()}")
-    to.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        yield fresh
-        fresh.replace(to)
-    finally:
-        fresh.unlink(missing_ok=True)

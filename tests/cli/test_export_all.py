@@ -56,6 +56,16 @@ def test_lines_have_a_recording_each_and_go_to_a_pipe_too(
 
 
 @pytest.mark.postgres
+def test_lines_for_their_owner_behind_a_link_stay_so(place: Workplace, talks: str, tmp_path: Path) -> None:
+    path, link = tmp_path / "talks.jsonl", tmp_path / "link"
+    path.touch(0o600)
+    link.symlink_to(path)
+    assert exported(place, talks, "--all", "--format", "jsonl", "--to", str(link)).exit_code == 0
+    assert (link.is_symlink(), path.stat().st_mode & 0o777) == (True, 0o600)
+    assert len(path.read_text().splitlines()) == 3
+
+
+@pytest.mark.postgres
 def test_parquet_has_a_row_per_passage(place: Workplace, talks: str, tmp_path: Path) -> None:
     parquet = pytest.importorskip("pyarrow.parquet")
     path = tmp_path / "talks.parquet"

@@ -8,6 +8,9 @@ per recording.
 
 import json
 import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -26,21 +29,39 @@ PRIVATE_MODE: Final = 0o600
 
 
 def write_atomically(path: Path, text: str, mode: int = PRIVATE_MODE) -> None:
-    """Write a file that is whole or absent, also after a power cut;
-    `mode` as for open(2), before the umask."""
+    """Write a file that is whole or absent, also after a power cut; `mode` as for `replacing`."""
+    with replacing(path, mode) as fresh, fresh.open("w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        if fresh != path:  # a device or a pipe cannot keep anything
+            os.fsync(file.fileno())
+
+
+@contextmanager
+def replacing(path: Path, mode: int = PRIVATE_MODE) -> Iterator[Path]:
+    """The file to write in the block, which takes the place of `path` at its end; what is there stays until
+    then. Behind a link it is the file that the link leads to. A device or a pipe is written itself: nothing
+    may take its place.
+
+    `mode` is as for open(2), before the umask. A file that is there keeps its own, but for what `mode` does
+    not give."""
+    there = path.exists()
+    if there and not path.is_file() and not path.is_dir():
+        yield path
+        return
+    path = Path(os.path.realpath(path))
     path.parent.mkdir(parents=True, exist_ok=True)
+    kept = stat.S_IMODE(path.stat().st_mode) & mode if there else mode
     fresh = path.with_name(f".{path.name}.{os.getpid()}")
     fresh.unlink(missing_ok=True)
-    created = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+    os.close(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, kept | stat.S_IWUSR))
     try:
-        with os.fdopen(created, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
+        yield fresh
+        if there:
+            fresh.chmod(kept)  # the umask is for new files
         fresh.replace(path)
-    except BaseException:
+    finally:
         fresh.unlink(missing_ok=True)
-        raise
 
 
 APART: Final = "plans"
