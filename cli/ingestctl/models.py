@@ -1,7 +1,7 @@
 """`ingestctl models`: model sets on this machine, as the worker's `models` package manages them."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from ingest_worker.errors import StageError
 from ingest_worker.models import ModelSet, fetch, load_set, open_models
 from ingest_worker.models.locks import LOCK_FILE, Lock, read_lock
 from ingest_worker.models.model_set import BUILT_IN
-from ingestctl.progress import going
+from ingestctl.progress import Step, going
 
 _GIB = 2**30
 
@@ -95,13 +95,18 @@ def fetch_with_bars(model_set: ModelSet, folder: Path, console: Console) -> Lock
         tasks = {model.name: bars.add_task(model.name, total=1.0) for model in model_set.models}
         begun: set[str] = set()
 
-        def report(name: str, share: float) -> None:
-            bars.update(tasks[name], completed=share)
-            if not console.is_terminal and name not in begun:
-                begun.add(name)
-                console.print(f"{name}: {'here' if share >= 1 else 'fetching'}")
+        says: AbstractContextManager[Step] = (
+            nullcontext(Step("")) if console.is_terminal else going("checking what is here", console)
+        )
+        with says as step:
 
-        with nullcontext() if console.is_terminal else going("checking what is here", console):
+            def report(name: str, share: float) -> None:
+                bars.update(tasks[name], completed=share)
+                step.text = f"{name}: {share:.0%}"
+                if not console.is_terminal and name not in begun:
+                    begun.add(name)
+                    console.print(f"{name}: {'here' if share >= 1 else 'fetching'}")
+
             return fetch(model_set, folder, report)
 
 

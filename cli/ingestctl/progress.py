@@ -4,6 +4,8 @@ that moves on a terminal, plain lines elsewhere; standard output carries results
 Imports nothing of the project but consoles: `search` may have answered before more would be done.
 """
 
+import os
+import stat
 import sys
 import threading
 from collections.abc import Iterator
@@ -38,8 +40,8 @@ _outermost: Final[ContextVar[Step | None]] = ContextVar("outermost", default=Non
 @contextmanager
 def going(text: str, to: Console | None = None, *, prints: bool = False) -> Iterator[Step]:
     """Say what goes on in the block, if it takes long; in a block inside another one it is the other's next
-    step. `prints`: the block writes to standard output, so that nothing may be drawn on the terminal that
-    shows it."""
+    step. `prints`: the block writes to standard output, so that nothing may be drawn but where that is
+    a file: a terminal shows it, or whoever reads the pipe does, such as `less`."""
     if (outer := _outermost.get()) is not None:
         before, outer.text = outer.text, text
         try:
@@ -48,7 +50,7 @@ def going(text: str, to: Console | None = None, *, prints: bool = False) -> Iter
             outer.text = before
         return
     console, step, over = to or people(), Step(text), threading.Event()
-    moves = console.is_terminal and not console.is_dumb_terminal and not (prints and _is_shown())
+    moves = console.is_terminal and not console.is_dumb_terminal and (not prints or _is_to_a_file())
     telling = threading.Thread(target=_drawn if moves else _lines, args=(console, step, over), daemon=True)
     telling.start()
     inside = _outermost.set(step)
@@ -60,8 +62,12 @@ def going(text: str, to: Console | None = None, *, prints: bool = False) -> Iter
         telling.join()
 
 
-def _is_shown() -> bool:
-    return sys.stdout is not None and sys.stdout.isatty()
+def _is_to_a_file() -> bool:
+    """Whether standard output is a plain file."""
+    try:
+        return stat.S_ISREG(os.fstat(sys.stdout.fileno()).st_mode)
+    except (AttributeError, OSError, ValueError):  # there is none, or it is no file
+        return False
 
 
 def _lines(console: Console, step: Step, over: threading.Event) -> None:
