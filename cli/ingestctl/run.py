@@ -133,8 +133,14 @@ def _show_table(batch: IngestBatch, items: Items, to: Console) -> None:
         )
     for word, entries in (("failed", status.failures), ("skipped", status.skips)):
         for entry in entries:
-            code = FAILURES[Reason(entry.reason)].exit_code
-            how = f"exit code {code}" if code is not None else "seen from outside"
-            to.print(f"{entry.count} {word}: {entry.reason} ({how}): {entry.sentence}")
+            to.print(f"{entry.count} {word}: {entry.reason}{_how(entry.reason)}: {entry.sentence}")
     if status.recordings:
         show_table(table_of(status, items), to)
+
+
+def _how(reason: str) -> str:
+    """How a run shows that it ended so; nothing of a reason that only a later operator knows."""
+    if reason not in set(Reason):
+        return ""
+    code = FAILURES[Reason(reason)].exit_code
+    return f" (exit code {code})" if code is not None else " (seen from outside)"

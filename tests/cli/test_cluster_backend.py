@@ -7,6 +7,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, cast
 
 import pytest
+import yaml
+from typer.testing import CliRunner
 
 from ingest_contract.failures import FAILURES, Reason
 from ingest_operator.kube.api.client import Api
@@ -15,6 +17,7 @@ from ingest_operator.kube.api.kubeconfig import Chosen
 from ingest_operator.kube.api.resources import EVENTS, PODS, Object, Resource
 from ingestctl.backends.cluster import InCluster
 from ingestctl.backends.port import CommandError, MissingError, PassingError, RunSeen
+from ingestctl.commands import app, following
 from ingestctl.why import answer
 from testkit.cluster.memory_api import MemoryApi
 from testkit.cluster.one_batch import OWNER, OneBatch
@@ -195,6 +198,21 @@ def test_a_plan_that_is_damaged_is_reported_as_what_it_is(one: OneBatch) -> None
             thing["data"] = thing["data"] | {"sha256": "0" * 64}
     with pytest.raises(CommandError, match="the sha256 differs"):
         run(batches.items(found))
+
+
+def test_the_status_of_a_batch_whose_plan_is_damaged_is_shown_and_what_is_missing_said(
+    one: OneBatch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    batches, server = cluster(one)
+    server.fails["configmaps"] = forbidden("configmaps")
+    monkeypatch.setattr(following, "on", lambda _, story: run(story(batches)))
+    table, document = (
+        CliRunner().invoke(app, ["status", "talks", "--cluster", "-o", kind]) for kind in ("table", "yaml")
+    )
+    assert (table.exit_code, document.exit_code) == (0, 0)
+    assert one.items[0].id in table.stdout
+    assert "titles and lengths are not known: prod may not list configmaps" in table.stderr
+    assert (yaml.safe_load(document.stdout)["metadata"]["name"], document.stderr) == ("talks", "")
 
 
 def test_a_run_without_a_pod_has_no_log_any_more(one: OneBatch) -> None:

@@ -97,6 +97,8 @@ def test_a_plan_that_cannot_be_read_is_one_line_with_the_file(home: Path, comman
     folder.plan(0).write_text(json.dumps({"sources": 1, "at": "", "document": {"items": "none"}}))
     said = command("status", "talks")
     assert (said.code, str(folder.plan(0)) in said.err, "ingestctl forget" in said.err) == (2, True, True)
+    document = command("status", "talks", "-o", "yaml")
+    assert (document.code, yaml.safe_load(document.out)["metadata"]["name"]) == (0, "talks")
     folder.plan(0).write_text(json.dumps({"at": "", "document": {"items": []}}))
     assert command("status", "talks").code == 2
     folder.status.write_bytes(b"\xff\xfe")

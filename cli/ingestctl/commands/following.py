@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Annotated, Any
 
 import typer
+from rich.console import Console
 
 from ingest_contract.batch import IngestBatch
 from ingest_contract.documents import InvalidDocumentError
@@ -14,7 +15,7 @@ from ingest_contract.order import Item
 from ingest_contract.status import IngestBatchStatus
 from ingestctl import programs
 from ingestctl.backends.choice import Where, on
-from ingestctl.backends.port import Batches, Found
+from ingestctl.backends.port import Batches, CommandError, Found
 from ingestctl.causes import of_batch
 from ingestctl.commands.app import ItsName, app
 from ingestctl.commands.somewhere import somewhere
@@ -72,14 +73,21 @@ def status(
     Exit code 0; 1 if the cluster refuses or does not answer; 2 if there is no such batch.
     """
 
-    async def story(batches: Batches) -> tuple[IngestBatch, Mapping[int, Item]]:
+    async def story(batches: Batches) -> tuple[IngestBatch, Mapping[int, Item], str]:
         found = await batches.get(name)
         if found.batch is None and where.is_here:  # it says itself which file it is, and what to do
             raise InvalidDocumentError((found.unreadable,))
-        batch = batch_of(found)
-        return batch, with_rows(batch.status or IngestBatchStatus(), await batches.items(found))
+        batch, items, gap = batch_of(found), dict[int, Item](), ""
+        if output is Output.TABLE:  # a document names recordings by their ids
+            try:
+                items |= await batches.items(found)
+            except CommandError as error:  # of a plan that is damaged, a status is wanted all the more
+                gap = f"titles and lengths are not known: {error}"
+        return batch, with_rows(batch.status or IngestBatchStatus(), items), gap
 
-    batch, items = on(where, story)
+    batch, items, gap = on(where, story)
+    if gap:
+        people().print(gap, soft_wrap=True)
     if batch.status is None and output is Output.TABLE:
         why = of_batch(batch)
         people().print(f"{batch.metadata.namespace}/{name}: {why.reason}: {why.sentence}", soft_wrap=True)
@@ -105,14 +113,25 @@ def watch(
             "what goes on is no document: -o json gives an object per change", param_hint="--output"
         )
     if output is Output.TABLE:
-        with watcher_on(people()) as watcher:
-            found = on(
-                where, lambda batches: follow(batches, name, on_screen(watcher), watcher.said), tells=True
-            )
+        console = people()
+        with watcher_on(console) as watcher:
+            shown = _while_read(console, on_screen(watcher))
+            found = on(where, lambda batches: follow(batches, name, shown, watcher.said), tells=True)
     else:
         say = people().print
         found = on(where, lambda batches: follow(batches, name, _as_lines(), say), tells=True)
     raise typer.Exit(exit_code(batch_of(found)))
+
+
+def _while_read(console: Console, shown: Shown) -> Shown:
+    """The same, until nobody reads it: `2>&1 | head` has what it wanted."""
+
+    def shown_to_somebody(found: Found, status: IngestBatchStatus, items: Mapping[int, Item]) -> None:
+        shown(found, status, items)
+        if console.quiet:
+            raise BrokenPipeError
+
+    return shown_to_somebody
 
 
 def _as_lines() -> Shown:
