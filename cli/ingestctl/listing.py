@@ -37,7 +37,7 @@ def record_of(found: Found, now: float) -> dict[str, Any]:
         "name": found.name,
         "state": status.state if batch else "Unreadable",
         "reason": why.reason if why else None,
-        "nextStep": why.sentence if why else found.unreadable,
+        "nextStep": found.said(why.sentence) if why else found.unreadable,
         "counts": json.loads(status.counts.to_json()),
         "progressPercent": status.progress_percent,
         "etaSeconds": status.eta_seconds,

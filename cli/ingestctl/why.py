@@ -100,7 +100,7 @@ def show_why(answered: Answer, output: Output, to: Console) -> None:
 def document(answered: Answer) -> dict[str, Any]:
     """The answer as JSON values."""
     status = answered.batch.status or IngestBatchStatus()
-    item = answered.item
+    item, found = answered.item, answered.found
     own: dict[str, Any] = {"recording": None, "runs": [], "log": []}
     if item is not None:
         row = next((each for each in status.recordings if each.index == item.index), None)
@@ -117,14 +117,14 @@ def document(answered: Answer) -> dict[str, Any]:
             "log": answered.log.splitlines(),
         }
     return {
-        "namespace": answered.found.namespace,
-        "name": answered.found.name,
+        "namespace": found.namespace,
+        "name": found.name,
         "state": status.state,
-        "why": programs.record(answered.why),
+        "why": programs.record(answered.why) | {"sentence": found.said(answered.why.sentence)},
         **own,
         "conditions": [json.loads(each.to_json()) for each in status.conditions],
-        "failures": _reasons(status.failures),
-        "skips": _reasons(status.skips),
+        "failures": _reasons(found, status.failures),
+        "skips": _reasons(found, status.skips),
         "soundsLike": {each.language: each.count for each in status.sums.sounds_like},
         "nodes": [json.loads(each.to_json()) for each in status.nodes],
         "events": [programs.record(event) for event in answered.events],
@@ -132,8 +132,10 @@ def document(answered: Answer) -> dict[str, Any]:
     }
 
 
-def _reasons(entries: Sequence[Any]) -> list[dict[str, Any]]:
-    return [{"reason": e.reason, "count": e.count, "nextStep": sentence_of(e.reason)} for e in entries]
+def _reasons(found: Found, entries: Sequence[Any]) -> list[dict[str, Any]]:
+    return [
+        {"reason": e.reason, "count": e.count, "nextStep": found.said(sentence_of(e.reason))} for e in entries
+    ]
 
 
 def _print(answered: Answer, to: Console) -> None:
@@ -142,11 +144,11 @@ def _print(answered: Answer, to: Console) -> None:
     if answered.item is not None:
         item = answered.item
         _line(to, f"#{item.index} {item.id}: {answered.state}: {title_of(item)}")
-    _line(to, f"{answered.why.reason}: {answered.why.sentence}")
+    _line(to, f"{answered.why.reason}: {found.said(answered.why.sentence)}")
     if answered.why.particulars:
         _line(to, f"  {legible(answered.why.particulars)}")
     if answered.item is None:
-        _print_batch(status, to)
+        _print_batch(found, status, to)
     else:
         _print_runs(answered, answered.item.index, to)
     if answered.events:
@@ -161,10 +163,10 @@ def _print(answered: Answer, to: Console) -> None:
         _line(to, f"not known: {gap}")
 
 
-def _print_batch(status: IngestBatchStatus, to: Console) -> None:
+def _print_batch(found: Found, status: IngestBatchStatus, to: Console) -> None:
     for word, entries in (("failed", status.failures), ("skipped", status.skips)):
         for entry in entries:
-            _line(to, f"{entry.count} {word}: {entry.reason}: {sentence_of(entry.reason)}")
+            _line(to, f"{entry.count} {word}: {entry.reason}: {found.said(sentence_of(entry.reason))}")
     if doubted := doubted_of(status):
         _line(to, f"{doubted} doubted: LanguageDoubted: {sentence_of('LanguageDoubted')}")
     for node in status.nodes:

@@ -3,6 +3,7 @@ every state, the sentence of the tables that names the cause and the next step."
 
 import io
 import json
+from dataclasses import replace
 
 import pytest
 from rich.console import Console
@@ -14,10 +15,13 @@ from ingest_contract.figures import LanguageCount, Sums
 from ingest_contract.order import Item
 from ingest_contract.recording_status import RecordingState, RecordingStatus
 from ingest_contract.stalls import STALLS, STATES, cause_and_step
-from ingest_contract.status import Counts, IngestBatchStatus, RecordingIntervals
+from ingest_contract.status import Counts, IngestBatchStatus, ReasonCount, RecordingIntervals
 from ingestctl.backends.port import Found, MissingError
 from ingestctl.causes import STRANGE, of_batch, of_recording, sentence_of
 from ingestctl.options import Output
+from ingestctl.run import Screen, show
+from ingestctl.screen import PlainWatcher
+from ingestctl.watching import on_screen
 from ingestctl.why import Answer, chosen, show_why
 
 AT = "2026-01-02T03:04:05Z"
@@ -121,6 +125,53 @@ def test_a_reason_of_a_later_operator_is_named_and_not_guessed() -> None:
     why = of_batch(a_batch(a_condition(ConditionType.STALLED, "FromTomorrow", "its words")))
     assert (why.reason, why.sentence, why.particulars) == ("FromTomorrow", STRANGE, "its words")
     assert len(cause_and_step(STRANGE)) == 2
+
+
+def test_a_failure_of_a_later_operator_is_shown_without_an_exit_code(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    later = ReasonCount(reason="FromTomorrow", count=2, sentence="Its words.")
+    known = ReasonCount(reason="NotFound", count=1, sentence="It is gone.")
+    show(a_batch(failures=(later,), skips=(known,)), (), Screen(Console(), Output.TABLE))
+    shown = capsys.readouterr().out
+    assert "2 failed: FromTomorrow: Its words.\n" in shown
+    assert "1 skipped: NotFound (exit code 27): It is gone.\n" in shown
+
+
+REFUSED_HERE = ("ingestctl retry", "ingestctl resume")
+
+
+@pytest.mark.parametrize("state", ["Suspended", "CompleteWithFailures"])
+def test_of_a_batch_of_this_machine_no_command_is_named_that_refuses_it(
+    state: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    status = OF_STATES[state].status
+    assert status is not None
+    failures = (ReasonCount(reason="NotFound", count=1),)
+    batch = OF_STATES[state].model_copy(update={"status": status.model_copy(update={"failures": failures})})
+    here = replace(an_answer(batch), found=Found("default", "talks", batch, is_here=True))
+    there = an_answer(batch)
+    lines = list[str]()
+    for answered in (there, here):
+        watcher = PlainWatcher(Console(file=io.StringIO()), lambda: 0.0)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(watcher, "said", lines.append)
+            on_screen(watcher)(answered.found, status, {})
+        show_why(answered, Output.JSON, Console(file=io.StringIO()))
+        lines += [capsys.readouterr().out, printed(answered)]
+    for of_cluster, of_this_machine in zip(lines[:3], lines[3:], strict=True):
+        assert any(each in of_cluster for each in REFUSED_HERE)
+        assert not any(each in of_this_machine for each in REFUSED_HERE)
+        assert "`ingestctl run FILE" in of_this_machine
+
+
+@pytest.mark.parametrize(
+    "sentence", [*STATES.values(), *STALLS.values(), *(row.next_step for row in FAILURES.values())]
+)
+def test_no_sentence_says_of_a_batch_of_this_machine_what_only_a_cluster_does(sentence: str) -> None:
+    found = Found("default", "talks", None, is_here=True)
+    assert not any(each in found.said(sentence) for each in REFUSED_HERE)
+    assert Found("media", "talks", None).said(sentence) == sentence
 
 
 def test_a_recording_that_has_no_row_is_explained_by_its_last_run_or_not_at_all() -> None:

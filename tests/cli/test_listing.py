@@ -2,6 +2,7 @@
 
 import io
 import json
+from dataclasses import replace
 
 import pytest
 from rich.console import Console
@@ -57,6 +58,12 @@ def test_json_has_the_state_and_the_next_step_of_every_batch(
     assert (record["reason"], record["counts"]["failed"], record["ageSeconds"]) == (state, 3, 7300)
     assert ": " in record["nextStep"]
     assert record["createdAt"] == "2027-01-15T05:58:20+00:00"
+
+
+def test_json_says_of_a_batch_of_this_machine_how_it_goes_on_here(capsys: pytest.CaptureFixture[str]) -> None:
+    show_list([replace(found("Suspended"), is_here=True)], Output.JSON, NOW, Console())
+    (record,) = json.loads(capsys.readouterr().out)
+    assert record["nextStep"] == "The batch is suspended: run `ingestctl run FILE` when it may go on."
 
 
 def test_a_batch_of_another_version_has_its_line_and_says_why(capsys: pytest.CaptureFixture[str]) -> None:

@@ -6,6 +6,7 @@ import pytest
 from click.testing import Result
 from typer.testing import CliRunner
 
+from ingest_contract.status import ReasonCount
 from ingest_operator.local.folders import BatchFolder, write_atomically
 from ingest_worker.store.connect import connect
 from ingestctl.backends.choice import Where
@@ -18,9 +19,9 @@ from tests.worker.store.makers import a_recording, a_run, content, named, store
 THIS, EARLIER = "1" * 32, "2" * 32
 
 
-def a_home(folder: Path, trace_id: str | None = THIS) -> Path:
+def a_home(folder: Path, trace_id: str | None = THIS, **more: object) -> Path:
     """A home with a batch `default/talks` that has a status."""
-    status = a_status().model_copy(update={"trace_id": trace_id})
+    status = a_status().model_copy(update={"trace_id": trace_id} | more)
     batch = a_batch().model_copy(update={"status": status})
     path = BatchFolder.of(folder, "default", "talks").status
     write_atomically(path, batch.model_dump_json(exclude_none=True))
@@ -74,6 +75,14 @@ def test_a_file_that_cannot_be_written_is_named_in_one_sentence(tmp_path: Path, 
     said = " ".join(done.output.replace("\u2502", " ").split())
     assert "--to" in said
     assert "cannot be written" in said
+
+
+def test_a_report_of_this_machine_names_no_command_that_refuses_its_batch(tmp_path: Path) -> None:
+    home, to = a_home(tmp_path, failures=(ReasonCount(reason="NotFound", count=1),)), tmp_path / "report.html"
+    assert reported(home, "--to", to).exit_code == 0
+    text = to.read_text(encoding="utf-8")
+    assert "ingestctl run FILE --retry-failed" in text
+    assert "ingestctl retry" not in text
 
 
 def test_a_store_is_there_once_it_is_named_or_was_made(place: Workplace) -> None:

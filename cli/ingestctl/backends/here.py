@@ -148,9 +148,10 @@ def _found(path: Path) -> Found:
     settings = path / "settings.json"
     created = (settings if settings.exists() else folder.status).stat().st_mtime
     try:
-        return Found(path.parent.name, path.name, read_batch(folder), created)
+        return Found(path.parent.name, path.name, read_batch(folder), created, is_here=True)
     except InvalidDocumentError as error:
-        return Found(path.parent.name, path.name, None, created, "; ".join(error.mistakes))
+        mistakes = "; ".join(error.mistakes)
+        return Found(path.parent.name, path.name, None, created, mistakes, is_here=True)
 
 
 def _runs(folder: BatchFolder, index: int) -> Iterator[RunSeen]:

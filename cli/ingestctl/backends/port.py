@@ -46,6 +46,16 @@ class Found:
     uid: str = ""
     version: str = ""
     """Of the object as it was read."""
+    is_here: bool = False
+    """Whether it is of this machine, where nobody but `ingestctl run` changes it."""
+
+    def said(self, sentence: str) -> str:
+        """A sentence of the tables, with the commands that a batch of its place takes."""
+        if not self.is_here:
+            return sentence
+        return sentence.replace("`ingestctl retry`", "`ingestctl run FILE --retry-failed`").replace(
+            "`ingestctl resume`", "`ingestctl run FILE`"
+        )
 
 
 @dataclass(frozen=True, slots=True)

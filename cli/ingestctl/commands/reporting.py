@@ -62,7 +62,7 @@ def report_batch(
     asks_store = place.has_store and (place.dsn is not None or where.is_here)
     moment = datetime.fromtimestamp(time.time(), UTC)
     stored = _stored(place, full, status.trace_id) if asks_store else None
-    facts = Facts(full, f"{moment:%Y-%m-%d %H:%M} UTC", status, _ended(status), stored)
+    facts = Facts(full, f"{moment:%Y-%m-%d %H:%M} UTC", status, _ended(found, status), stored)
     path = to or Path(f"{found.name}-report.html")
     try:
         write_atomically(path, report(facts), 0o666)
@@ -82,10 +82,10 @@ def _stored(place: Workplace, batch: str, trace_id: str | None) -> Stored:
     return Stored(runs, speakers, more_runs is not None, more_speakers is not None)
 
 
-def _ended(status: IngestBatchStatus) -> tuple[Ended, ...]:
+def _ended(found: Found, status: IngestBatchStatus) -> tuple[Ended, ...]:
     groups = (("failed", status.failures), ("skipped", status.skips))
     return tuple(
-        Ended(outcome, each.reason, each.count, sentence_of(each.reason))
+        Ended(outcome, each.reason, each.count, found.said(sentence_of(each.reason)))
         for outcome, reasons in groups
         for each in reasons
     )
