@@ -1,6 +1,7 @@
 """`ingestctl`, and `kubectl ingest`, which speaks of a cluster: the entry points. Commands are in
 `commands`, the work of each in a module next to it."""
 
+import os
 import sys
 from typing import TYPE_CHECKING
 
@@ -32,6 +33,9 @@ def main(name: str = "ingestctl") -> None:
 
 
 def _run(name: str) -> None:
+    # OpenBLAS reads it when numpy loads. One question is a small product of matrices, for which a thread per
+    # core of a large machine would spin. The chart's reader has the same; a worker gets what its order says.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "4")
     # nothing is imported above: Ctrl-C meanwhile is no traceback
     from typer._completion_classes import completion_init
     from typer.main import get_command

@@ -60,9 +60,11 @@ def when_left(act: Callable[[], object]) -> Iterator[None]:
 
 def leave() -> NoReturn:
     """End at once: nobody is waited for, and nothing is cleared up but by `when_left`."""
-    for act in _LEAVING:
-        act()
-    os._exit(INTERRUPTED_EXIT)
+    try:
+        for act in _LEAVING:
+            act()
+    finally:  # also where no process can be started any more: each further Ctrl-C would fail as this one
+        os._exit(INTERRUPTED_EXIT)
 
 
 def flush() -> None:

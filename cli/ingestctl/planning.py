@@ -8,7 +8,7 @@ import asyncio
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
@@ -81,8 +81,9 @@ def _folder(plans: Path, clock: Callable[[], float]) -> Iterator[BatchFolder]:
     """A folder of this plan's own. What an earlier one left that was killed goes."""
     plans.mkdir(parents=True, exist_ok=True)
     for left in map(BatchFolder, plans.iterdir()):
-        if not is_alive(left) and clock() - left.path.stat().st_mtime > LEFT_SECONDS:
-            shutil.rmtree(left.path, ignore_errors=True)
+        with suppress(FileNotFoundError):  # another plan that ended meanwhile
+            if not is_alive(left) and clock() - left.path.stat().st_mtime > LEFT_SECONDS:
+                shutil.rmtree(left.path, ignore_errors=True)
     with tempfile.TemporaryDirectory(dir=plans) as made:
         yield BatchFolder(Path(made))
 

@@ -16,7 +16,6 @@ import pytest
 
 from ingest_contract.batch import IngestBatch
 from ingest_contract.documents import parse
-from ingest_contract.failures import FAILURES, Reason
 from ingest_contract.names import API_VERSION
 from ingest_contract.profile import IngestProfile
 from ingest_operator.core.orders import Machine
@@ -26,6 +25,7 @@ from ingest_operator.local.processes import read_started
 from ingest_operator.local.session import Request, run
 from ingest_operator.local.starting import born_at
 from ingest_operator.local.status_store import alive, marked_alive, read_batch
+from ingestctl import planning
 from ingestctl.backends.here import Here
 from ingestctl.backends.port import PassingError
 from ingestctl.planning import LEFT_SECONDS, document, dry, planned
@@ -113,7 +113,8 @@ def test_a_batch_of_this_machine_is_listed_followed_and_explained(
     lines = command("watch", "talks", "-o", "json").out.splitlines()
     assert [json.loads(line)["state"] for line in lines] == ["CompleteWithFailures"]
     why = command("why", "talks", failed.id)
-    assert f"NotFound: {FAILURES[Reason.NOT_FOUND].next_step}" in why.out
+    assert "NotFound: Nothing is at the address" in why.out
+    assert "run `ingestctl run FILE --retry-failed`.\n" in why.out
     told = json.loads(command("why", "talks", f"#{failed.index}", "-o", "json").out)
     assert [(run["state"], run["exitCode"]) for run in told["runs"]] == [("Succeeded", 0), ("NotFound", 27)]
     logs = command("logs", "talks", failed.id, "-o", "json")
@@ -214,6 +215,18 @@ def test_ctrl_c_ends_the_watch_and_leaves_no_traceback(finished: Path) -> None:
     assert "Traceback" not in rest
 
 
+def test_a_watch_that_nobody_reads_any_more_ends(finished: Path) -> None:
+    folder = BatchFolder.of(finished, "default", "talks")
+    text = json.loads(folder.status.read_text())
+    text["status"]["conditions"] = []
+    folder.status.write_text(json.dumps(text))
+    reading, writing = os.pipe()
+    os.close(reading)
+    with marked_alive(folder, "somebody"), os.fdopen(writing, "w") as nobody:
+        done = subprocess.run([sys.executable, "-c", TYPED], stderr=nobody, check=False, timeout=180)
+    assert done.returncode == 1
+
+
 def left_in(home: Path) -> list[str]:
     """The folders of batches and of plans that are still there."""
     return sorted(folder.path.name for folder in BatchFolder.every(home))
@@ -248,6 +261,19 @@ def test_a_plan_clears_up_after_one_that_was_killed_and_leaves_one_that_goes_on(
         asyncio.run(planned(dry(a_request(home, "succeed")), Silent(), time.time, 0.1))
         assert alive(home) == {"somebody"}
     assert left_in(home) == ["fresh", "long"]
+
+
+def test_a_plan_that_ends_while_another_begins_harms_nobody(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def ending(folder: BatchFolder) -> bool:
+        shutil.rmtree(folder.path)
+        return False
+
+    (home / "plans" / "ending").mkdir(parents=True)
+    monkeypatch.setattr(planning, "is_alive", ending)
+    found = asyncio.run(planned(dry(a_request(home, "succeed")), Silent(), time.time, 0.1))
+    assert (len(found.items), left_in(home)) == (1, [])
 
 
 def test_ctrl_c_ends_the_process_that_plans(home: Path) -> None:

@@ -72,6 +72,20 @@ def test_whoever_is_left_at_once_has_the_embedded_postgres_stopped_by_another(
     assert stopped == []
 
 
+def test_whoever_leaves_is_gone_even_where_nothing_can_be_started_any_more(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def left(code: int) -> None:
+        raise LeftError(code)
+
+    def full() -> None:
+        raise BlockingIOError("Resource temporarily unavailable")
+
+    monkeypatch.setattr(ending.os, "_exit", left)
+    with ending.when_left(full), pytest.raises(LeftError, match="130"):
+        ending.leave()
+
+
 def test_the_second_ctrl_c_leaves_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     said: list[str] = []
 
