@@ -16,6 +16,7 @@ from ingest_contract.failures import Reason
 from ingest_worker.audio import links, media, reach
 from ingest_worker.audio.clock import GAP_SECONDS, ManyClocks, OneClock, Placed
 from ingest_worker.audio.pcm import PcmWriter
+from ingest_worker.audio.reading import size_of
 from ingest_worker.audio.shortfall import is_much, tolerance
 from ingest_worker.audio.track import Packets, TrackReader
 from ingest_worker.errors import StageError
@@ -26,6 +27,9 @@ _MOST_BEYOND_SHARE: Final = 0.02
 _LONGEST_LEAD_SECONDS: Final = 6 * 3600.0
 """Nobody records six hours of nothing first; a radio station's stream that was joined late says how long it
 has been on the air."""
+
+_MOST_HEADER_BYTES: Final = 16_384
+"""The longest file that may have a track without any sample: FLAC's headers are padded to 8 KiB."""
 
 _MOST_SILENCE_RATIO: Final = 1000
 """Seconds of silence between timestamps for each second of sound. A speaker who is muted for hours and says
@@ -81,7 +85,7 @@ class TrackDecoder:
                     raise links.ChainedError from error
                 tally.damaged, tally.words = tally.damaged + 1, str(error)
         writer.finish()
-        tally.check()
+        tally.check(sum(size_of(part) for part in parts))
         return Heard(
             samples=writer.samples,
             sound_seconds=tally.sound,
@@ -184,16 +188,14 @@ class _Tally:
         self.words = packets.words or self.words
         self.beyond += beyond
 
-    def check(self) -> None:
-        """Raise `StageError(UNDECODABLE)` if too much is missing or impossible. So is a track without a
-        sample: its file may still be written, and silence is remembered for good."""
-        packets = self.good + self.damaged
-        if not packets:
-            raise StageError(Reason.UNDECODABLE, "the audio track has not one packet")
+    def check(self, size: int) -> None:
+        """Raise `StageError(UNDECODABLE)` if too much is missing or impossible. A track without a sample is
+        none of that in a file of so many bytes that hold no more than headers."""
         lost = self.damaged * self.sound / max(1, self.good)
-        if not self.sound or (self.damaged > 1 and is_much(lost, self.sound + lost)):
-            undecoded = f"{self.damaged} of {packets} packets of the audio track do not decode"
-            raise StageError(Reason.UNDECODABLE, f"{undecoded}: {self.words}")
+        mute = not self.sound and (self.damaged > 0 or size > _MOST_HEADER_BYTES)
+        if mute or (self.damaged > 1 and is_much(lost, self.sound + lost)):
+            packets = f"{self.damaged} of {self.good + self.damaged} packets of the audio track do not decode"
+            raise StageError(Reason.UNDECODABLE, f"{packets}: {self.words}")
         if self.beyond > _MOST_BEYOND_SHARE * self.sound:
             raise StageError(
                 Reason.UNDECODABLE,
