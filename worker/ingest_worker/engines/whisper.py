@@ -176,14 +176,22 @@ def _tested(
     session: DecodingSession, hearing: Decodings, chunks: Sequence[Chunk]
 ) -> dict[Chunk, tuple[list[Chunk], list[Ballot]]]:
     """Pieces and their ballots of the chunks in which the language may change."""
-    borders, in_vain = at_borders(chunks, hearing.ballots), 0
-    tested = {}
-    for chunk in (*borders, *divided(chunks, hearing.ballots)):
-        if chunk in tested or (chunk not in borders and in_vain == tests_in_vain(chunks)):
-            continue
+    tested: dict[Chunk, tuple[list[Chunk], list[Ballot]]] = {}
+
+    def test(chunk: Chunk) -> None:
         pieces = pieces_of(chunk)
         tested[chunk] = (pieces, session.ballots(pieces))
-        in_vain += chunk not in borders and not several(tested[chunk][1])
+
+    for chunk in at_borders(chunks, hearing.ballots):
+        test(chunk)
+    left = tests_in_vain(chunks)
+    for chunk in divided(chunks, hearing.ballots):
+        if chunk in tested:
+            continue
+        if left == 0:
+            break
+        test(chunk)
+        left -= not several(tested[chunk][1])
     return {chunk: tested[chunk] for chunk in chunks if chunk in tested}
 
 
