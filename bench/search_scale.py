@@ -66,6 +66,8 @@ def scale(passages: int) -> Figures:
     figures: Figures = json.loads((folder_of(passages) / "made.json").read_text("utf-8"))
     values = vectors(passages)
     with store(passages) as dsn, _connected(dsn) as connection:
+        pages = connection.execute("show huge_pages_status").fetchone()
+        figures["huge_pages"] = pages and pages[0]
         return figures | _latency(connection, values) | _recall(connection, values)
 
 

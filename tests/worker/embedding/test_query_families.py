@@ -45,3 +45,22 @@ def test_what_it_does_not_compute_is_left_to_torch_by_name(
     folder = sentence_model(tmp_path, "xlm-roberta", **given)
     with pytest.raises(UnknownArchitectureError, match=said):
         QueryEncoder(folder)
+
+
+@pytest.mark.models
+def test_a_question_is_computed_in_the_precision_of_the_models_weights(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Numbers twice as long make a copy of every weight for every product."""
+    quick = QueryEncoder(sentence_model(tmp_path, FAMILIES[0]))
+    seen = set[str]()
+    multiplied = QueryEncoder._linear
+
+    def watched(self: QueryEncoder, values: Any, name: str) -> Any:
+        made = multiplied(self, values, name)
+        seen.update({str(values.dtype), str(made.dtype)})
+        return made
+
+    monkeypatch.setattr(QueryEncoder, "_linear", watched)
+    quick.embed("where is the bridge")
+    assert seen == {"float32"}

@@ -14,7 +14,7 @@ from ingest_worker.store.connect import Connection
 from ingest_worker.store.reads import transcript
 from ingest_worker.store.schema import ensure_dimension
 from ingest_worker.store.search import By, Filters, Hit, Query, search, tuned
-from ingest_worker.store.searching.lookup import counted_in_store, passage_count
+from ingest_worker.store.searching.lookup import counted_in_store, stored
 from ingest_worker.store.searching.statement import candidates_of, parameters, statement
 from ingest_worker.store.searching.terms import terms_of
 from ingest_worker.store.searching.weights import chosen
@@ -308,7 +308,7 @@ def test_an_empty_store_has_nothing_to_find(connection: Connection) -> None:
 def _plan(connection: Connection, query: Query) -> str:
     with connection.transaction():
         tuned(connection)
-        of = passage_count(connection)
+        of = stored(connection).passages
         counted = counted_in_store(connection, terms_of(query.text), of)
         lines = connection.execute(
             b"explain (analyze, costs off, timing off) "

@@ -8,6 +8,7 @@ models are (Devlin et al., "BERT", 2019; layer order as in transformers' modelin
 """
 
 import json
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -108,7 +109,7 @@ class QueryEncoder:
             self._linear(hidden, f"{name}.attention.self.{each}").reshape(len(hidden), heads, -1)
             for each in ("query", "key", "value")
         )
-        weights = np.einsum("qhd,khd->hqk", query, key) / np.sqrt(query.shape[-1])
+        weights = np.einsum("qhd,khd->hqk", query, key) / math.sqrt(query.shape[-1])
         weights = np.exp(weights - weights.max(axis=-1, keepdims=True))
         weights /= weights.sum(axis=-1, keepdims=True)
         heard = np.einsum("hqk,khd->qhd", weights, value).reshape(hidden.shape)

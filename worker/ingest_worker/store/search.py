@@ -19,7 +19,7 @@ from ingest_worker.store.errors import translated
 from ingest_worker.store.schema import unsound_pgvector
 from ingest_worker.store.searching.absent import absent
 from ingest_worker.store.searching.fusion import best_first, folded, scores
-from ingest_worker.store.searching.lookup import counted_in_store, passage_count
+from ingest_worker.store.searching.lookup import Stored, counted_in_store, stored
 from ingest_worker.store.searching.snippets import marked, snippet
 from ingest_worker.store.searching.statement import (
     FEW_PASSAGES,
@@ -73,8 +73,8 @@ def search(connection: Connection, query: Query) -> Answer:
     if fault := fault_of(query.text):
         raise StageError(Reason.ORDER_INVALID, f"The question {fault}.")
     with translated("searching"), connection.transaction():
-        model = _model(connection, query)
-        of = passage_count(connection)
+        store = stored(connection)
+        model, of = _model(store, query), store.passages
         if not of or (query.vector is not None and model is None):
             return Answer((), By.WORDS if query.vector is None else By.BOTH, (), (), ())
         counted, silent = _words(connection, query, of)
@@ -84,7 +84,7 @@ def search(connection: Connection, query: Query) -> Answer:
         choice = chosen(counted, of)
         hits, said_of_hits = _hits(connection, query, counted, choice, (model, of))
         texts = marked(connection, hits, counted)
-        notes = (*said_of_hits, *_notes(connection, query, choice), *_pgvector(connection, query))
+        notes = (*said_of_hits, *_notes(connection, query, choice, store))
         if not hits:
             notes = (*notes, *absent(connection, query.filters))
     return Answer(
@@ -102,13 +102,15 @@ def tuned(connection: Connection) -> None:
     A filter on an HNSW scan of fixed depth leaves few rows or none; an iterative scan continues (pgvector
     README, 0.8.0). `relaxed_order` may give near neighbours out of order, which are sorted afterwards.
     Compiling costs more than the statement: the planner's estimate of a walk to its end is large enough for
-    that, and no walk goes there.
+    that, and no walk goes there. It also expects words in 200 passages where they are in thousands, and would
+    sort those to join them with the hundred best.
     """
     use_vectors(connection)
     connection.execute(
         f"set local hnsw.iterative_scan = relaxed_order; set local hnsw.ef_search = {INDEX_CANDIDATES}; "
         f"set local hnsw.max_scan_tuples = {MOST_WALKED_PASSAGES}; "
-        f"set local hnsw.scan_mem_multiplier = {_WALKING_MEMORY_FACTOR}; set local jit = off"
+        f"set local hnsw.scan_mem_multiplier = {_WALKING_MEMORY_FACTOR}; set local jit = off; "
+        "set local enable_mergejoin = off"
     )
 
 
@@ -205,7 +207,7 @@ def _by(query: Query, counted: tuple[Counted, ...]) -> By:
     return By.BOTH if any(each.is_asked for each in counted) else By.MEANING
 
 
-def _notes(connection: Connection, query: Query, choice: Choice) -> tuple[str, ...]:
+def _notes(connection: Connection, query: Query, choice: Choice, store: Stored) -> tuple[str, ...]:
     found = []
     if choice.all_of:
         rarest_word = choice.any_of[0].term.text
@@ -214,19 +216,16 @@ def _notes(connection: Connection, query: Query, choice: Choice) -> tuple[str, .
             f"{MOST_COMPARED_PASSAGES:,} passages), so not every passage with one of them was compared. "
             "Ask for more, or use a filter."
         )
-    others = connection.execute(_OTHERS).fetchall() if query.model else []
-    if names := [
-        name for name, size in others if name != query.model and _has_vectors(connection, name, size)
-    ]:
+    others = [(name, size) for name, (_, size) in store.models.items() if name != query.model]
+    if query.model and (names := [name for name, size in others if _has_vectors(connection, name, size)]):
         found.append(
             f"Passages with vectors of {', '.join(names)} only were searched by their words: "
             "vectors of two models are never compared. A batch of the store embeds them with this one "
             "(examples/relabel.yaml)."
         )
+    if query.vector is not None and (said := unsound_pgvector(store.pgvector)):
+        found.append(said)
     return tuple(found)
-
-
-_OTHERS: Final = "select model, dimension from ingest.shown_model order by model"
 
 
 def _has_vectors(connection: Connection, model: str, dimension: int) -> bool:
@@ -236,21 +235,9 @@ def _has_vectors(connection: Connection, model: str, dimension: int) -> bool:
     return connection.execute(asked, [model]).fetchone() == (True,)
 
 
-def _pgvector(connection: Connection, query: Query) -> tuple[str, ...]:
-    if query.vector is None:
-        return ()
-    row = connection.execute("select extversion from pg_extension where extname = 'vector'").fetchone()
-    said = unsound_pgvector(row[0]) if row else None
-    return (said,) if said else ()
-
-
-def _model(connection: Connection, query: Query) -> int | None:
-    if query.vector is None:
-        return None
-    known = {
-        row[0]: row[1:] for row in connection.execute("select model, id, dimension from ingest.shown_model")
-    }
-    if not known:
+def _model(store: Stored, query: Query) -> int | None:
+    known = store.models
+    if query.vector is None or not known:
         return None
     dimension = query.vector.shape[0]
     if query.model not in known:
@@ -265,4 +252,4 @@ def _model(connection: Connection, query: Query) -> int | None:
             Reason.DIMENSION_MISMATCH,
             f"{query.model} makes {dimension} numbers here, and made {expected} for the store.",
         )
-    return int(number)
+    return number

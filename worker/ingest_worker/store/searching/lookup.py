@@ -8,6 +8,7 @@ counted through the index, up to a bound.
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from psycopg import sql
@@ -17,8 +18,21 @@ from ingest_worker.store.searching.terms import Term, TermKind
 from ingest_worker.store.searching.weights import MOST_COMPARED_PASSAGES, Counted
 
 _LANGUAGES: Final = """
-select language, ingest.text_configuration(language)::text
-  from (select distinct r.language from ingest.shown_run r where r.superseded_at is null) languages
+with recursive spoken (language) as (
+  select min(r.language) from ingest.shown_run r where r.superseded_at is null
+  union all
+  select (select min(r.language) from ingest.shown_run r
+           where r.superseded_at is null and r.language > spoken.language)
+    from spoken where spoken.language is not null
+)
+select language, ingest.text_configuration(language)::text from spoken where language is not null
+"""
+"""From each language to the next by its index: of tens of thousands of runs, a few are read."""
+_STORED: Final = """
+select ingest.passage_count(),
+       (select extversion from pg_extension where extname = 'vector'),
+       (select coalesce(json_agg(json_build_array(model, id, dimension) order by model), '[]')
+          from ingest.shown_model)
 """
 _ASKED: Final = """
 select t.place::int, c.configuration, ingest.asked(c.configuration::regconfig, t.text)::text
@@ -33,10 +47,24 @@ _LEXEME: Final = re.compile(r"'((?:[^'\\]|''|\\\\)*)'")
 _SIMPLE: Final = "simple"
 
 
-def passage_count(connection: Connection) -> int:
-    """About how many passages are stored."""
-    row = connection.execute("select ingest.passage_count()").fetchone()
-    return 0 if row is None else int(row[0])
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What a search must know of a store before it asks."""
+
+    passages: int
+    """About how many there are."""
+    models: dict[str, tuple[int, int]]
+    """Those of its vectors, by name: the store's number of a model, and how many numbers its vectors have."""
+    pgvector: str
+    """The extension's version."""
+
+
+def stored(connection: Connection) -> Stored:
+    """All of it in one round trip."""
+    row = connection.execute(_STORED).fetchone()
+    assert row is not None  # noqa: S101  a select without a table gives one row
+    passages, pgvector, models = row
+    return Stored(passages, {name: (number, size) for name, number, size in models}, pgvector)
 
 
 def counted_in_store(connection: Connection, terms: Sequence[Term], of: int) -> tuple[Counted, ...]:

@@ -104,7 +104,7 @@ _POOL: Final = """
           except select id from matching) found
    cross join lateral (select * from ingest.shown_segment each where each.id = found.id offset 0) s
 ), held as (
-  select s.id, a.place,
+  select s.id,
          a.weight * greatest(
            case when t.run is not null and not s.tsv @@ a.query then 0
                 when a.parts > 1 then 1
@@ -118,24 +118,26 @@ _POOL: Final = """
    where s.tsv @@ a.query or t.run is not null
   offset 0
 ), worded as materialized (
-  select id, sum(worth) as words, array_agg(place) as places from held group by id
+  select id, sum(worth) as words from held group by id
 ), best as (
   (select w.id from worded w left join {nearest} n using (id)
     order by w.words desc, n.distance, w.id limit %(candidates)s)
   union select id from {nearest}
 )
 select s.id as segment, s.run, s.seq, s.recording, s.title, s.channel, s.url, s.published_at, s.language,
-       s.label as speaker, s.start_seconds as start, s.end_seconds as end, s.text, r.transcript_source,
+       s.label as speaker, s.start_seconds as start, s.end_seconds as end, s.text,
+       (select r.transcript_source from ingest.shown_run r where r.id = s.run) as transcript_source,
        {similarity} as similarity,
        coalesce(w.words, 0) / (select sum(a.weight) from asked a
                                 where a.language = s.language and a.kind <> 'Excluded') as words,
-       coalesce(w.places, '{{}}') as places, (select count(*) from {nearest} n) as near,
+       array(select a.place from asked a
+              where a.language = s.language and a.kind <> 'Excluded'
+                and (s.tsv @@ a.query or exists (select from titled t where t.run = s.run and t.place = a.place)))
+         as places, (select count(*) from {nearest} n) as near,
        {fitting} as fitting
   from best
   join eligible s on s.id = best.id
-  join ingest.shown_run r on r.id = s.run
   left join worded w on w.id = best.id
-  {vectors}
  order by s.id
 """
 
@@ -184,10 +186,7 @@ def statement(query: Query, counted: Sequence[Counted], choice: Choice, *, walk:
         "of_eligible": _OF_ELIGIBLE.format(joins=_joins(query), filters=_conditions(query, counted)),
         "matching": _matching(choice),
         "nearest": nearest,
-        "similarity": sql.SQL(
-            "1 - (e.vector <=> %(vector)s)" if query.vector is not None else "null::float8"
-        ),
-        "vectors": sql.SQL(""),
+        "similarity": sql.SQL("null::float8"),
         "fitting": sql.SQL("null::bigint"),
     }
     text = _WORDS + _POOL
@@ -195,9 +194,9 @@ def statement(query: Query, counted: Sequence[Counted], choice: Choice, *, walk:
         table = sql.Identifier("ingest", f"shown_embeddings_{query.vector.shape[0]}")
         filled["table"] = table
         filled["among"] = sql.SQL("matching" if demanded else "eligible")
-        filled["vectors"] = sql.SQL("left join {} e on e.segment = s.id and e.model = %(model)s").format(
-            table
-        )
+        filled["similarity"] = sql.SQL(
+            "(select 1 - (e.vector <=> %(vector)s) from {} e where e.segment = s.id and e.model = %(model)s)"
+        ).format(table)
         compared = demanded or not walk
         filled["fitting"] = sql.SQL("(select count(*) from fitting)" if compared else "null::bigint")
         text = _WORDS + (_COMPARED if compared else _WALKED) + _POOL
