@@ -63,15 +63,24 @@ def _run(name: str) -> None:
 
 
 def _app(arguments: list[str]) -> "typer.Typer":
-    """What `search` needs, or all: to import every command takes longer than a running reader takes to
-    answer."""
-    if arguments[:1] == ["search"]:
+    """What the command that is named needs, or all: to import every command takes more than a second."""
+    named = arguments[0] if arguments else ""
+    if named in {"search", "--version"}:
         from ingestctl.asking.command import light
 
         return light
-    from ingestctl.commands import app
+    from ingestctl.commands import MODULES
 
-    return app
+    if named in MODULES:
+        from importlib import import_module
+
+        from ingestctl.commands.app import app
+
+        import_module(f"ingestctl.commands.{MODULES[named]}")
+        return app
+    from ingestctl.commands.every import app as with_every_command
+
+    return with_every_command
 
 
 if __name__ == "__main__":

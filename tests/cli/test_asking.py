@@ -19,7 +19,7 @@ from ingest_reader.retrievers.asking import FILTERS
 from ingest_worker.store.connect import connect
 from ingestctl.asking.question import NoAnswerError, Question, asked_of, parameters
 from ingestctl.asking.running import FILE, Running, announced, program_key, running, store_key
-from ingestctl.commands import app
+from ingestctl.commands.every import app
 from testkit.models.demo_set import models
 from tests.cli.test_search import talks
 from tests.reader.listening import listening

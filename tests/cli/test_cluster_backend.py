@@ -17,7 +17,8 @@ from ingest_operator.kube.api.kubeconfig import Chosen
 from ingest_operator.kube.api.resources import EVENTS, PODS, Object, Resource
 from ingestctl.backends.cluster import InCluster
 from ingestctl.backends.port import CommandError, MissingError, PassingError, RunSeen
-from ingestctl.commands import app, following
+from ingestctl.commands import following
+from ingestctl.commands.every import app
 from ingestctl.why import answer
 from testkit.cluster.memory_api import MemoryApi
 from testkit.cluster.one_batch import OWNER, OneBatch

@@ -19,7 +19,7 @@ from ingest_worker.sandbox.walls import Wall
 from ingest_worker.store.schema import expected_version
 from ingest_worker.trial import Tried
 from ingestctl import doctor
-from ingestctl.commands import app
+from ingestctl.commands.every import app
 from ingestctl.doctor import Finding, State, findings
 from ingestctl.machine import (
     Facts,

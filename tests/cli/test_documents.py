@@ -19,7 +19,7 @@ from ingest_reader.exports.document import document
 from ingest_worker.models import load_set
 from ingest_worker.store.connect import connect
 from ingest_worker.store.schema import ensure_dimension
-from ingestctl.commands import app
+from ingestctl.commands.every import app
 from ingestctl.commands.models import group as models_group
 from testkit.postgres import DIMENSION
 from tests.cli.talks import TALK

@@ -13,7 +13,7 @@ from ingest_worker.store.commit import record_outcome
 from ingest_worker.store.connect import connect
 from ingest_worker.store.records import FinalEnd
 from ingest_worker.store.schema import migrate
-from ingestctl.commands import app
+from ingestctl.commands.every import app
 from ingestctl.place import Workplace
 from tests.worker.store.makers import a_recording, content, store, unknown
 

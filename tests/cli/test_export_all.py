@@ -9,7 +9,7 @@ from typer.testing import CliRunner, Result
 
 from ingest_worker.store.connect import connect
 from ingestctl.bulk import BulkFormat, file_name
-from ingestctl.commands import app
+from ingestctl.commands.every import app
 from ingestctl.place import Workplace
 from tests.worker.store.makers import a_recording, a_run, content, store
 

@@ -13,7 +13,7 @@ from ingest_contract.plan_document import PlanDocument, Skipped, SkipReason
 from ingest_operator.local.folders import BatchFolder
 from ingest_operator.local.planning import read_items
 from ingest_worker.store.connect import Connection, connect
-from ingestctl.commands import app
+from ingestctl.commands.every import app
 from tests.worker.store.looking import places
 from tests.worker.store.makers import a_recording, store
 from tests.worker.store.talks import ANN, BOB, TWO, labels, talk

@@ -10,7 +10,7 @@ import typer.main
 from typer.testing import CliRunner
 
 from ingestctl.__main__ import complete_plugin
-from ingestctl.commands import app
+from ingestctl.commands.every import app
 from ingestctl.commands.completion import Shell, candidates
 from tests.support.command_page import PAGE, commands_under
 

@@ -7,7 +7,7 @@ from typer.testing import CliRunner
 
 from ingest_contract.failures import Reason
 from ingest_worker.errors import StageError
-from ingestctl.commands import app
+from ingestctl.commands.every import app
 from ingestctl.models import listed, verified
 from ingestctl.place import Workplace
 from tests.cli.conftest import small_set

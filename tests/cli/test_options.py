@@ -12,7 +12,8 @@ from typer.testing import CliRunner
 
 from ingest_operator.local.session import Request
 from ingestctl import ending
-from ingestctl.commands import app, planning
+from ingestctl.commands import planning
+from ingestctl.commands.every import app
 from ingestctl.commands.setup import EXAMPLE
 
 SOMEWHERE = {"--namespace", "--context", "--kubeconfig", "--cluster", "--home"}

@@ -10,7 +10,8 @@ from ingest_contract.status import ReasonCount
 from ingest_operator.local.folders import BatchFolder, write_atomically
 from ingest_worker.store.connect import connect
 from ingestctl.backends.choice import Where
-from ingestctl.commands import app, reporting
+from ingestctl.commands import reporting
+from ingestctl.commands.every import app
 from ingestctl.place import Workplace
 from testkit.objects.builders import a_batch
 from testkit.objects.statuses import a_status

@@ -23,7 +23,7 @@ from ingest_worker.models import Role, load_set, lock, open_models
 from ingest_worker.store.connect import connect
 from ingest_worker.store.reading.text_models import stored_models
 from ingest_worker.store.schema import ensure_dimension
-from ingestctl.commands import app
+from ingestctl.commands.every import app
 from ingestctl.place import Workplace
 from testkit.models.demo_set import models
 from tests.cli.conftest import small_set

@@ -8,7 +8,7 @@ import typer.main
 from typer.testing import CliRunner
 
 from ingestctl.backends.choice import Where
-from ingestctl.commands import app
+from ingestctl.commands.every import app
 from ingestctl.commands.somewhere import somewhere
 from ingestctl.options import PLUGIN
 

@@ -9,7 +9,7 @@ from typer.testing import CliRunner, Result
 
 from ingest_worker.store.connect import connect
 from ingest_worker.store.verification import CHECKS
-from ingestctl.commands import app
+from ingestctl.commands.every import app
 from ingestctl.place import Workplace
 from testkit.postgres import DIMENSION
 from tests.support.command_page import commands_under

@@ -7,7 +7,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from ingest_worker.store.connect import Connection, connect
-from ingestctl.commands import app
+from ingestctl.commands.every import app
 from tests.worker.store.talks import ANN, BOB, CAT, TWO, heard, labels, passages, talk, voice
 
 pytestmark = pytest.mark.postgres

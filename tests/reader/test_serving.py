@@ -23,7 +23,7 @@ from typer.testing import CliRunner
 from ingest_contract.failures import FAILURES, Reason
 from ingest_reader.serving import Door, serve
 from ingestctl.asking.running import FILE, running
-from ingestctl.commands import app
+from ingestctl.commands.every import app
 from tests.reader.listening import listening
 
 HOUSE = Path(__file__).resolve().parents[2]

@@ -37,6 +37,8 @@ def candidates(arguments: list[str]) -> list[str]:
     from typer._completion_classes import BashComplete
     from typer.main import get_command
 
-    complete = BashComplete(get_command(app), {}, "ingestctl", VARIABLE)
+    from ingestctl.commands.every import app as with_every_command
+
+    complete = BashComplete(get_command(with_every_command), {}, "ingestctl", VARIABLE)
     *before, incomplete = arguments or [""]
     return [item.value for item in complete.get_completions(before, incomplete)]
