@@ -10,8 +10,8 @@ import typer.main
 from typer.testing import CliRunner
 
 from ingestctl.__main__ import complete_plugin
-from ingestctl.commands.every import app
 from ingestctl.commands.completion import Shell, candidates
+from ingestctl.commands.every import app
 from tests.support.command_page import PAGE, commands_under
 
 COMMANDS = sorted(typer.main.get_command(app).commands)  # type: ignore[attr-defined]  # a group has them

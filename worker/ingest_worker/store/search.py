@@ -19,7 +19,7 @@ from ingest_worker.store.errors import translated
 from ingest_worker.store.schema import unsound_pgvector
 from ingest_worker.store.searching.absent import absent
 from ingest_worker.store.searching.fusion import best_first, folded, scores
-from ingest_worker.store.searching.lookup import Stored, counted_in_store, stored
+from ingest_worker.store.searching.lookup import StoreSummary, counted_in_store, stored
 from ingest_worker.store.searching.snippets import marked, snippet
 from ingest_worker.store.searching.statement import (
     FEW_PASSAGES,
@@ -207,7 +207,7 @@ def _by(query: Query, counted: tuple[Counted, ...]) -> By:
     return By.BOTH if any(each.is_asked for each in counted) else By.MEANING
 
 
-def _notes(connection: Connection, query: Query, choice: Choice, store: Stored) -> tuple[str, ...]:
+def _notes(connection: Connection, query: Query, choice: Choice, store: StoreSummary) -> tuple[str, ...]:
     found = []
     if choice.all_of:
         rarest_word = choice.any_of[0].term.text
@@ -235,7 +235,7 @@ def _has_vectors(connection: Connection, model: str, dimension: int) -> bool:
     return connection.execute(asked, [model]).fetchone() == (True,)
 
 
-def _model(store: Stored, query: Query) -> int | None:
+def _model(store: StoreSummary, query: Query) -> int | None:
     known = store.models
     if query.vector is None or not known:
         return None

@@ -48,7 +48,7 @@ _SIMPLE: Final = "simple"
 
 
 @dataclass(frozen=True, slots=True)
-class Stored:
+class StoreSummary:
     """What a search must know of a store before it asks."""
 
     passages: int
@@ -59,12 +59,12 @@ class Stored:
     """The extension's version."""
 
 
-def stored(connection: Connection) -> Stored:
+def stored(connection: Connection) -> StoreSummary:
     """All of it in one round trip."""
     row = connection.execute(_STORED).fetchone()
     assert row is not None  # noqa: S101  a select without a table gives one row
     passages, pgvector, models = row
-    return Stored(passages, {name: (number, size) for name, number, size in models}, pgvector)
+    return StoreSummary(passages, {name: (number, size) for name, number, size in models}, pgvector)
 
 
 def counted_in_store(connection: Connection, terms: Sequence[Term], of: int) -> tuple[Counted, ...]:

@@ -132,7 +132,8 @@ select s.id as segment, s.run, s.seq, s.recording, s.title, s.channel, s.url, s.
                                 where a.language = s.language and a.kind <> 'Excluded') as words,
        array(select a.place from asked a
               where a.language = s.language and a.kind <> 'Excluded'
-                and (s.tsv @@ a.query or exists (select from titled t where t.run = s.run and t.place = a.place)))
+                and (s.tsv @@ a.query
+                     or exists (select from titled t where t.run = s.run and t.place = a.place)))
          as places, (select count(*) from {nearest} n) as near,
        {fitting} as fitting
   from best
