@@ -223,7 +223,7 @@ def _notes(connection: Connection, query: Query, choice: Choice, store: StoreSum
             "vectors of two models are never compared. A batch of the store embeds them with this one "
             "(examples/relabel.yaml)."
         )
-    if query.vector is not None and (said := unsound_pgvector(store.pgvector)):
+    if query.vector is not None and store.pgvector and (said := unsound_pgvector(store.pgvector)):
         found.append(said)
     return tuple(found)
 

@@ -55,8 +55,8 @@ class StoreSummary:
     """About how many there are."""
     models: dict[str, tuple[int, int]]
     """Those of its vectors, by name: the store's number of a model, and how many numbers its vectors have."""
-    pgvector: str
-    """The extension's version."""
+    pgvector: str | None
+    """The extension's version; None without it."""
 
 
 def stored(connection: Connection) -> StoreSummary:
