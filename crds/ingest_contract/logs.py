@@ -47,7 +47,7 @@ class JsonLines(logging.Formatter):
     @override
     def format(self, record: logging.LogRecord) -> str:
         line: dict[str, Any] = {
-            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "time": _time_of(record),
             "level": record.levelname.lower(),
             "logger": record.name,
             "message": said(record.getMessage()),
@@ -72,6 +72,12 @@ def start(formatter: JsonLines, ours: str) -> None:
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
     logging.getLogger(ours).setLevel(logging.INFO)
     logging.captureWarnings(capture=True)
+
+
+def _time_of(record: logging.LogRecord) -> str:
+    """`2026-01-31T12:00:00.000Z`: always as long, so that lines stand below each other."""
+    at = datetime.fromtimestamp(record.created, UTC)
+    return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def _plain(value: object) -> object:

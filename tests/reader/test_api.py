@@ -8,7 +8,7 @@ from urllib.parse import quote
 import pytest
 from starlette.testclient import TestClient
 
-from tests.reader.conftest import EPISODE, MARKUP, TALK
+from tests.reader.conftest import EPISODE, MARKUP, TALK, served
 from tests.support.problems import problem
 
 pytestmark = pytest.mark.postgres
@@ -110,6 +110,13 @@ def test_a_batch_and_its_runs_with_receipts(client: TestClient) -> None:
     assert (batch["recordings"], batch["left_out"]) == (1, 1)
     run = ok(client, "/runs", batch="media/talks")["items"][0]
     assert run["figures"]["stages"]["transcribe"] == {"seconds": 12.5}
+
+
+def test_times_are_in_utc_wherever_the_server_of_the_store_is(corpus_database: str) -> None:
+    with served(f"{corpus_database} options='-c TimeZone=Asia/Tokyo'") as client:
+        (run,) = ok(client, "/runs", recording=TALK)["items"]
+        told = [run["finished_at"], ok(client, f"/transcripts/{TALK}")["run"]["finished_at"]]
+    assert told == ["2025-06-01T12:00:30Z"] * 2
 
 
 @pytest.mark.parametrize(

@@ -3,11 +3,12 @@ Pure; reads no clock."""
 
 from datetime import UTC, datetime
 
+from ingest_contract.times import rfc3339
+
 
 def to_rfc3339(moment: float) -> str:
     """Epoch seconds as `2026-01-31T12:00:00Z`; fractions, if any, to milliseconds."""
-    whole = datetime.fromtimestamp(round(moment, 3), tz=UTC)
-    return whole.isoformat(timespec="milliseconds" if whole.microsecond else "seconds").replace("+00:00", "Z")
+    return rfc3339(datetime.fromtimestamp(round(moment, 3), tz=UTC))
 
 
 def from_rfc3339(text: str) -> float:

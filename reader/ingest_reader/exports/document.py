@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from ingest_contract.text import escaped, without_credentials
+from ingest_contract.times import rfc3339
 from ingest_worker.domain import Segment, SpokenWord
 from ingest_worker.store.reads import RecordingRow, StoredSpeaker, StoredTranscript
 
@@ -50,7 +51,7 @@ def document(transcript: StoredTranscript) -> dict[str, Any]:
             "id": str(run.id),
             "batch": run.batch,
             "run": run.number,
-            "finished_at": run.finished_at.isoformat(),
+            "finished_at": rfc3339(run.finished_at),
         },
         "speakers": [_speaker(each) for each in transcript.speakers],
         "segments": [
@@ -69,7 +70,7 @@ def _recording(recording: RecordingRow) -> dict[str, Any]:
         "url": without_credentials(recording.url),
         "title": recording.title,
         "channel": recording.channel,
-        "published_at": recording.published_at.isoformat() if recording.published_at else None,
+        "published_at": rfc3339(recording.published_at) if recording.published_at else None,
         "duration_seconds": _rounded(recording.duration_seconds),
     }
 

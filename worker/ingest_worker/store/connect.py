@@ -61,7 +61,8 @@ def connect(
     try:
         with translated("setting up a connection"):
             connection.execute(
-                "select set_config('statement_timeout', %s, false)", [f"{statement_timeout_seconds}s"]
+                "select set_config('statement_timeout', %s, false), set_config('TimeZone', 'UTC', false)",
+                [f"{statement_timeout_seconds}s"],
             )
         yield connection
     finally:

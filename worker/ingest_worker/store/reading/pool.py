@@ -28,7 +28,7 @@ WAIT_SECONDS: Final = 30
 
 _SESSION: Final = (
     "select set_config('default_transaction_read_only', 'on', false), "
-    "set_config('statement_timeout', %s, false), "
+    "set_config('statement_timeout', %s, false), set_config('TimeZone', 'UTC', false), "
     "set_config('idle_in_transaction_session_timeout', %s, false)"
 )
 _MAY_BE_READER: Final = (
