@@ -46,7 +46,13 @@ def test_passages_far_from_the_question_are_found_by_a_filter_and_by_a_phrase(
     monkeypatch.setattr("ingest_worker.store.search.FEW_PASSAGES", 10)
     assert found("nothing of the kind", speaker="bob") == exact, "the walk has found too few"
     assert answer("nothing of the kind", speaker="bob").notes == ()
-    monkeypatch.setattr(statement, "MOST_FITTING_PASSAGES", FAR - 1)
-    monkeypatch.setattr("ingest_worker.store.search.MOST_FITTING_PASSAGES", FAR - 1)
+
+    def compared_at_most(passages: int) -> None:
+        for place in (statement.__name__, "ingest_worker.store.search"):
+            monkeypatch.setattr(f"{place}.MOST_FITTING_PASSAGES", passages)
+
+    compared_at_most(FAR)
+    assert answer("nothing of the kind", speaker="bob").notes == (), "as many as are compared, and no more"
+    compared_at_most(FAR - 1)
     (note,) = answer("nothing of the kind", speaker="bob").notes
     assert "passages fit the filters, all far from the question" in note

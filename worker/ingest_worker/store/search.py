@@ -144,7 +144,7 @@ def _hits(
         if walk and query.vector is not None and _near(rows) < min(candidates, stored[1]):
             walk = False  # it gave up
             rows = _rows(connection, statement(query, counted, choice, walk=walk), given)
-        if rows and rows[0]["fitting"] == MOST_FITTING_PASSAGES:
+        if rows and (rows[0]["fitting"] or 0) > MOST_FITTING_PASSAGES:
             notes = (_TOO_MANY,)
         hits = folded(best_first(_found(rows, counted)), query.limit)
         if len(hits) == query.limit or len(rows) < candidates:

@@ -43,7 +43,8 @@ FEW_PASSAGES: Final = 5_000
 """Passages that fit the filters of which each is compared at once. The vectors' index is walked from the
 question outwards, past all that does not fit, and what fits may all lie far away."""
 MOST_FITTING_PASSAGES: Final = 100_000
-"""The same where a walk has found too few. About 25 microseconds of the server each."""
+"""The same where a walk has found too few, and one more, by which it is known that there are more. About 25
+microseconds of the server each."""
 _MORE_FACTOR: Final = 8
 """Of candidates, where most of them say nearly the same."""
 
@@ -230,7 +231,7 @@ def parameters(
         "candidates": candidates,
         "compared": MOST_COMPARED_PASSAGES,
         "sampled": MOST_SAMPLED_PASSAGES,
-        "fitting": MOST_FITTING_PASSAGES,
+        "fitting": MOST_FITTING_PASSAGES + 1,
         "recordings": MOST_TITLED_RECORDINGS,
         "title": TITLE_SHARE,
         "saturation": SATURATION_FACTOR,
