@@ -99,6 +99,58 @@ def test_what_stands_in_tables_is_not_broken_within_its_words(
     page.close()
 
 
+BROKEN_OPTIONS = """
+() => {
+  const broken = [];
+  let seen = 0;
+  for (const code of document.querySelectorAll("code")) {
+    const texts = document.createTreeWalker(code, NodeFilter.SHOW_TEXT);
+    while (texts.nextNode()) {
+      for (const option of texts.currentNode.data.matchAll(/(?<!\\S)--?[a-z][a-z-]*/g)) {
+        const range = document.createRange();
+        range.setStart(texts.currentNode, option.index);
+        range.setEnd(texts.currentNode, option.index + option[0].length);
+        seen += 1;
+        if (range.getClientRects().length > 1) broken.push(option[0]);
+      }
+    }
+  }
+  return [broken, seen];
+}
+"""
+
+
+def test_no_command_is_broken_within_the_name_of_an_option(chromium: Browser, address: str) -> None:
+    page = chromium.new_page()
+    for name, options in (("voices", 4), ("batch", 1)):
+        page.goto(address + PAGES[name])
+        for width in range(320, 480, 8):
+            page.set_viewport_size({"width": width, "height": 900})
+            broken, seen = page.evaluate(BROKEN_OPTIONS)
+            assert (width, broken) == (width, [])
+            assert seen >= options, name
+            assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), (name, width)
+    page.close()
+
+
+DARKNESS = """
+(selector) => [...document.querySelectorAll(selector)].map((each) => {
+  const parts = getComputedStyle(each).color.match(/\\d+/g).slice(0, 3);
+  return parts.reduce((sum, part) => sum + Number(part), 0);
+})
+"""
+
+
+def test_on_paper_all_is_dark_on_light_whatever_the_system_prefers(chromium: Browser, address: str) -> None:
+    page = chromium.new_page(color_scheme="dark")
+    page.goto(address + PAGES["transcript"])
+    assert min(page.evaluate(DARKNESS, ".words, .who")) > 384, "light on a dark screen"
+    page.emulate_media(media="print", color_scheme="dark")
+    assert max(page.evaluate(DARKNESS, ".words, .who, h1, .time")) < 384
+    assert page.evaluate("getComputedStyle(document.documentElement).backgroundColor") == "rgb(255, 255, 255)"
+    page.close()
+
+
 def test_everything_is_reached_by_the_keyboard_alone(chromium: Browser, address: str) -> None:
     page = chromium.new_page()
     page.goto(address)

@@ -200,7 +200,7 @@ def test_a_batch_says_what_it_left_out_and_the_next_step_of_each_reason(client: 
         assert "batch is not known" not in told, path
     other = client.get(f"/batches/{quote('media/<b>talks</b>', safe='')}").text
     assert "NotFound" not in other
-    assert "Nothing, as far as the store knows" in other
+    assert '<p class="muted">Nothing.</p>' in other
 
 
 @pytest.mark.postgres
@@ -221,6 +221,7 @@ def test_a_batch_of_which_nothing_was_ingested_has_a_page_too(database: str) -> 
     assert "OfAnotherVersion" not in silent.text
     assert "No run of it came into the store." in silent.text
     assert "Of 1 of them the batch is not known" in all_of_them.text
+    assert "Of 1 recording in this store that was left out it is not known by which batch" in silent.text
     assert "This version does not know this reason" in all_of_them.text
 
 
@@ -269,7 +270,7 @@ def test_what_a_browser_does_not_play_has_none(url: str) -> None:
 def test_a_page_is_opened_at_one_moment(client: TestClient) -> None:
     answer = client.get(f"/recordings/{TALK}?at=2&t=4")
     assert answer.status_code == 422
-    assert "a second moment, besides `at`: give one of the two" in answer.text
+    assert "a second moment, besides <code>at</code>: give one of the two" in answer.text
 
 
 @pytest.mark.postgres
@@ -283,6 +284,9 @@ def test_the_words_of_a_question_are_marked_where_they_are_said(client: TestClie
 def test_code_in_a_sentence_is_set_as_code_and_markup_in_it_stays_text() -> None:
     assert coded("run `a <b>` now") == "run <code>a &lt;b&gt;</code> now"
     assert coded("<b>`") == "&lt;b&gt;`"
+    assert coded("`run --no-youtube-x a-b`") == (
+        '<code>run <span class="option">--no-youtube-x</span> a-b</code>'
+    )
 
 
 def test_lengths_are_as_people_say_them() -> None:

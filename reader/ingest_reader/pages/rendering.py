@@ -1,6 +1,7 @@
 """Templates and what they call. Everything is escaped unless a template says otherwise, and none does."""
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import cache
@@ -26,6 +27,9 @@ SECTIONS: Final = (
 )
 
 
+_OPTION: Final = re.compile(r"(?<![^\s'\"(])(--?[a-z][a-z0-9-]*)")
+
+
 @cache
 def environment() -> Environment:
     """The templates, read once."""
@@ -39,6 +43,7 @@ def environment() -> Environment:
     made.filters |= {
         "clock": clock,
         "coded": coded,
+        "command": command,
         "day": day,
         "lasting": length,
         "line": legible,
@@ -115,8 +120,18 @@ def coded(text: str) -> Markup:
     pieces = legible(text).split("`")
     if len(pieces) % 2 == 0:  # one that is never closed
         return escape(legible(text))
-    return Markup().join(
-        Markup("<code>{}</code>").format(each) if place % 2 else each for place, each in enumerate(pieces)
+    return Markup().join(command(each) if place % 2 else each for place, each in enumerate(pieces))
+
+
+def command(text: str) -> Markup:
+    """A command as code, or a part of one: no line ends within the name of an option, which browsers would
+    allow behind each of its hyphens."""
+    pieces = _OPTION.split(legible(text))
+    return Markup("<code>{}</code>").format(
+        Markup().join(
+            Markup('<span class="option">{}</span>').format(each) if place % 2 else each
+            for place, each in enumerate(pieces)
+        )
     )
 
 

@@ -1,5 +1,6 @@
 """The pages. Functions are plain, so they run in threads."""
 
+from collections.abc import Sequence
 from typing import Final
 
 from fastapi import APIRouter, Depends, Request
@@ -33,7 +34,7 @@ from ingest_reader.pages.rendering import more, page, segment, web
 from ingest_reader.policy import POLICY
 from ingest_worker.store.reading.heard import SpeakersAsked
 from ingest_worker.store.reading.listed import RecordingsAsked, State
-from ingest_worker.store.reading.progress import RunsAsked, ShownRun
+from ingest_worker.store.reading.progress import LeftOutCount, RunsAsked, ShownRun
 from ingest_worker.store.search import Filters
 
 ROWS: Final = 50
@@ -171,7 +172,7 @@ def batches(request: Request, corpus: FromCorpus, cursor: Cursor = None) -> HTML
         "rows": rows,
         "next": following,
         "reasons": reasons_of(left_out),
-        "of_unknown_batch": sum(each.of_unknown_batch for each in left_out),
+        "of_unknown_batch": _of_unknown_batch(left_out),
     }
     return page(request, "batches.html", values)
 
@@ -193,17 +194,20 @@ def batch(request: Request, corpus: FromCorpus, batch: Named, cursor: Cursor = N
         "coverage": plots.coverage(plotted),
         "doubted": plots.doubted(plotted),
         "reasons": reasons_of(corpus.left_out(batch)),
+        "of_unknown_batch": _of_unknown_batch(corpus.left_out()),
     }
     return page(request, "batch.html", values)
 
 
 @router.get("/receipts/{recording:path}")
-def receipts(request: Request, corpus: FromCorpus, recording: Named) -> HTMLResponse:
+def receipts(request: Request, corpus: FromCorpus, recording: Named, cursor: Cursor = None) -> HTMLResponse:
     """The runs of one recording, with what each one's Receipt says."""
     known = corpus.recording(recording)
-    runs, _ = corpus.runs(RunsAsked(ROWS, recording=recording))
+    runs, after = corpus.runs(RunsAsked(ROWS, recording=recording, cursor=cursor))
+    following = after and more(request, f"/receipts/{segment(recording)}", cursor=after)
     stages = {run.id: plots.time_by_stage([run]) for run in runs}
-    return page(request, "receipts.html", {"known": known, "runs": runs, "stages": stages})
+    values = {"known": known, "runs": runs, "stages": stages, "next": following}
+    return page(request, "receipts.html", values)
 
 
 def _moment(text: str, at: float | None) -> float:
@@ -214,6 +218,10 @@ def _moment(text: str, at: float | None) -> float:
     if found is None or said:
         raise RequestValidationError([{"type": "moment", "loc": ("query", "t"), "msg": said}])
     return found
+
+
+def _of_unknown_batch(counts: Sequence[LeftOutCount]) -> int:
+    return sum(each.of_unknown_batch for each in counts)
 
 
 def _latest(corpus: Corpus, batch: str) -> tuple[ShownRun, ...]:
