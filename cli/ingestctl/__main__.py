@@ -48,7 +48,8 @@ def _run(name: str) -> None:
     app = _app(sys.argv[1:])
     try:
         try:
-            app(prog_name=name)
+            with ending.interrupted_by_sigterm():
+                app(prog_name=name)
         finally:
             ending.flush()
     except Exception as error:

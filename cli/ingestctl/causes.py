@@ -25,7 +25,7 @@ class Why:
     """A reason, and what it means."""
 
     reason: str
-    sentence: str
+    next_step: str
     """The cause, a colon, and the next step."""
     particulars: str = ""
     """What was said about this one."""
@@ -33,7 +33,7 @@ class Why:
     """When it began."""
 
 
-def sentence_of(reason: str) -> str:
+def next_step_of(reason: str) -> str:
     """The sentence of a reason, whichever table has it."""
     if reason in _REASONS:
         return FAILURES[Reason(reason)].next_step
@@ -79,14 +79,14 @@ def _of_failed(failed: Condition) -> Why:
     """A plan that failed says why in front of its message."""
     named, colon, rest = failed.message.partition(": ")
     if failed.reason == "PlanningFailed" and colon and (named in _REASONS or named in STALLS):
-        return Why(named, sentence_of(named), rest, failed.last_transition_time)
+        return Why(named, next_step_of(named), rest, failed.last_transition_time)
     return _why(failed.reason, failed)
 
 
 def _why(reason: str, condition: Condition | None = None) -> Why:
     return Why(
         reason,
-        sentence_of(reason),
+        next_step_of(reason),
         condition.message if condition else "",
         condition.last_transition_time if condition else None,
     )
@@ -120,15 +120,15 @@ def of_recording(batch: IngestBatch, index: int, last: tuple[str, str] | None) -
     state = state_of(status, index)
     over = state in (RecordingState.FAILED, RecordingState.SKIPPED, RecordingState.WAITING)
     if over and row is not None and row.reason is not None:
-        return Why(row.reason.value, sentence_of(row.reason), row.message or "", row.not_before)
+        return Why(row.reason.value, next_step_of(row.reason), row.message or "", row.not_before)
     if over and last is not None and last[0] in _REASONS:
-        return Why(last[0], sentence_of(last[0]), last[1])
+        return Why(last[0], next_step_of(last[0]), last[1])
     if state in (RecordingState.FAILED, RecordingState.SKIPPED):
-        return Why("NotShown", sentence_of("NotShown"))
+        return Why("NotShown", next_step_of("NotShown"))
     if row is not None and row.sounds_like is not None:
-        return Why("LanguageDoubted", sentence_of("LanguageDoubted"), f"It sounds like {row.sounds_like}.")
+        return Why("LanguageDoubted", next_step_of("LanguageDoubted"), f"It sounds like {row.sounds_like}.")
     held = of_batch(batch)
     waits = state in ("Pending", "Fetched", RecordingState.WAITING)
     if waits and held.reason not in {"Running", *_HOLDING_NOTHING_UP}:
         return held
-    return Why(f"Recording{state}", sentence_of(f"Recording{state}"))
+    return Why(f"Recording{state}", next_step_of(f"Recording{state}"))

@@ -6,11 +6,12 @@ Imports nothing of the project before there is an error: `search` may have answe
 
 import errno
 import os
+import signal
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from types import MappingProxyType
+from types import FrameType, MappingProxyType
 from typing import Any, Final, NoReturn
 
 FAILED_EXIT: Final = 1
@@ -61,10 +62,31 @@ def when_left(act: Callable[[], object]) -> Iterator[None]:
 def leave() -> NoReturn:
     """End at once: nobody is waited for, and nothing is cleared up but by `when_left`."""
     try:
-        for act in _LEAVING:
+        for act in reversed(_LEAVING):
             act()
     finally:  # also where no process can be started any more: each further Ctrl-C would fail as this one
         os._exit(INTERRUPTED_EXIT)
+
+
+@contextmanager
+def interrupted_by_sigterm() -> Iterator[None]:
+    """SIGTERM ends the block as Ctrl-C does, so that what it opened is closed, a store of this machine too,
+    and a terminal whose cursor was hidden has it again. Whoever started the command may have had it
+    ignored."""
+    before = signal.getsignal(signal.SIGTERM)
+    if before is not signal.SIG_DFL:
+        yield
+        return
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        del number, frame
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def flush() -> None:

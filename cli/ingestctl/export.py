@@ -35,8 +35,9 @@ def stored_transcript(place: Workplace, recording: str) -> StoredTranscript:
 
 def write(found: StoredTranscript, form: Format, to: Path | None) -> None:
     """Write the export whole or not at all; None is standard output."""
-    text = FORMATS[form](found)
-    if to is None:
-        sys.stdout.write(text)
-    else:
-        write_atomically(to, text, 0o666)
+    with going("writing the transcript", prints=to is None):
+        text = FORMATS[form](found)
+        if to is None:
+            sys.stdout.write(text)
+        else:
+            write_atomically(to, text, 0o666)

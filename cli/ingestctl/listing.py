@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime
 from typing import Any, Final
 
 from rich.console import Console
@@ -14,7 +13,7 @@ from ingestctl.backends.port import Found
 from ingestctl.causes import of_batch
 from ingestctl.options import Output
 from ingestctl.screen import duration
-from ingestctl.tables import NARROW_COLUMNS
+from ingestctl.tables import NARROW_COLUMNS, print_rows
 
 _DAY_SECONDS: Final = 86_400
 
@@ -37,24 +36,20 @@ def record_of(found: Found, now: float) -> dict[str, Any]:
         "name": found.name,
         "state": status.state if batch else "Unreadable",
         "reason": why.reason if why else None,
-        "nextStep": found.said(why.sentence) if why else found.unreadable,
+        "nextStep": found.said(why.next_step) if why else found.unreadable,
         "counts": json.loads(status.counts.to_json()),
         "progressPercent": status.progress_percent,
         "etaSeconds": status.eta_seconds,
         "cost": json.loads(status.cost.to_json()) if status.cost else None,
-        "createdAt": _moment(found.created_at),
-        "ageSeconds": None if found.created_at is None else round(now - found.created_at),
+        "createdAt": found.created_at,
+        "ageSeconds": None if found.created_at is None else round(now - found.created_at.timestamp()),
     }
-
-
-def _moment(at: float | None) -> str | None:
-    return None if at is None else datetime.fromtimestamp(at, UTC).isoformat(timespec="seconds")
 
 
 def show_list(found: Iterable[Found], output: Output, now: float, to: Console) -> None:
     """Print the batches."""
     if output is Output.TABLE:
-        to.print(_table(tuple(found), now, narrow=to.width < NARROW_COLUMNS))
+        print_rows(_table(tuple(found), now, narrow=to.width < NARROW_COLUMNS), to)
     else:
         programs.show([record_of(each, now) for each in found], output)
 
@@ -88,4 +83,4 @@ def _cells(each: Found, now: float) -> Iterator[str]:
     for count in (counts.succeeded, counts.skipped, counts.failed, counts.total):
         yield str(count)
     yield duration(status.eta_seconds)
-    yield "-" if each.created_at is None else age(now - each.created_at)
+    yield "-" if each.created_at is None else age(now - each.created_at.timestamp())

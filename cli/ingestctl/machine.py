@@ -32,6 +32,7 @@ from ingestctl.catalog import pgvector_version, schema_version, server_version
 from ingestctl.models import verified
 from ingestctl.place import Workplace
 from ingestctl.prepare import require_models
+from ingestctl.progress import going
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,9 +164,13 @@ def trials(place: Workplace, facts: Facts) -> Iterator[Tried]:
         f"--compute-type={runtime.compute_type.value}",
     ]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
-        for line in process.stdout or ():
-            yield Tried.of(line)
-        said = process.stderr.read() if process.stderr else ""
+        try:
+            for line in process.stdout or ():
+                yield Tried.of(line)
+            said = process.stderr.read() if process.stderr else ""
+        except BaseException:  # SIGTERM comes to this process alone
+            process.kill()
+            raise
     if process.returncode:
         ended = f"the process that tried them ended with {process.returncode}: {said.strip()[-300:]}"
         yield Tried("engines", ended, Reason.UNKNOWN)
@@ -201,9 +206,9 @@ def models_of(place: Workplace, profile: IngestProfileSpec) -> ModelFacts:
     """Whether the profile's models are here, and every file of their set matches the lock."""
     try:
         used = require_models(place, profile)
-        fault = next(
-            (verdict.fault for verdict in verified(place.models, profile.model_set) if verdict.fault), None
-        )
+        with going("looking at this machine: hashing the files of the models"):
+            verdicts = verified(place.models, profile.model_set)
+            fault = next((verdict.fault for verdict in verdicts if verdict.fault), None)
     except StageError as error:
         return ModelFacts(profile.model_set, fault=str(error))
     return ModelFacts(profile.model_set, sum(file.size for model in used for file in model.files), fault)
@@ -211,6 +216,11 @@ def models_of(place: Workplace, profile: IngestProfileSpec) -> ModelFacts:
 
 def store_of(place: Workplace) -> StoreFacts:
     """A server given by DSN as it is; the embedded one as it would be, made in a temporary folder."""
+    with going("looking at this machine: asking the store"):
+        return _store_of(place)
+
+
+def _store_of(place: Workplace) -> StoreFacts:
     if place.dsn is not None:
         return _asked(redacted(place.dsn), place.dsn)
     from ingest_worker.store.embedded import embedded

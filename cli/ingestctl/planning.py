@@ -5,6 +5,7 @@ what sites were asked counts for their pace as always.
 """
 
 import asyncio
+import json
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
@@ -94,7 +95,7 @@ def document(found: Planned) -> dict[str, Any]:
         "recordings": len(found.items),
         "mediaHours": round(found.plan.media_seconds / 3600, 3),
         "unknownLengths": found.unknown_lengths,
-        "leftOut": {each.reason: each.count for each in found.plan.left_out},
+        "leftOut": [json.loads(each.to_json()) for each in found.plan.left_out],
         "rtf": found.rtf,
         "gpuHours": round(found.gpu_hours, 3),
         "items": [_item(item) for item in found.items],

@@ -1,4 +1,5 @@
-"""What the command prints for programs: JSON or YAML, with the names of the resources, which are camelCase.
+"""What the command prints for programs: JSON or YAML, with the names of the resources, which are camelCase,
+and with times as their statuses have them.
 
 Imports nothing heavy: `search` may answer before that would be done.
 """
@@ -11,6 +12,7 @@ from datetime import datetime
 from typing import Any
 
 from ingest_contract.text import escaped
+from ingest_contract.times import rfc3339
 from ingestctl.options import Output
 
 
@@ -79,7 +81,7 @@ def _plain(value: Any) -> Any:
     if isinstance(value, Sequence) and not isinstance(value, str):
         return [_plain(each) for each in value]
     if isinstance(value, datetime):
-        return value.isoformat()
+        return rfc3339(value)
     if isinstance(value, str):
         return str.__str__(value)  # a StrEnum too
     return value if value is None or isinstance(value, int | float) else str(value)

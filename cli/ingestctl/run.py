@@ -1,15 +1,16 @@
 """`ingestctl run`: a batch on this machine, from its file to its final status."""
 
 import asyncio
+import copy
 import json
 import logging
 import signal
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Final
+from typing import Any
 
 from rich.console import Console
 
@@ -22,14 +23,11 @@ from ingest_operator.local.interrupted import InterruptedBeforeRunsError
 from ingest_operator.local.planning import read_items
 from ingest_operator.local.session import Request, Watcher, run
 from ingestctl import programs
-from ingestctl.consoles import console
+from ingestctl.consoles import results
 from ingestctl.ending import FAILED_EXIT, INTERRUPTED_EXIT, leave
 from ingestctl.options import Output
 from ingestctl.screen import Items, summary, table_of, watcher_on
 from ingestctl.tables import show_table
-
-FILE_COLUMNS: Final = 180
-"""Columns of a table that is not written to a terminal."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,14 +74,15 @@ def stopping_on_signals(stop: asyncio.Event, watcher: Watcher) -> Iterator[None]
             "run the same command to go on (Ctrl-C again to leave at once)"
         )
 
-    signals = (signal.SIGINT, signal.SIGTERM)
-    for number in signals:
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    for number in before:
         loop.add_signal_handler(number, asked)
     try:
         yield
     finally:
-        for number in signals:
+        for number, handler in before.items():
             loop.remove_signal_handler(number)
+            signal.signal(number, handler)  # the loop would leave the default: an end without a clear-up
 
 
 def exit_code(batch: IngestBatch) -> int:
@@ -101,21 +100,23 @@ def exit_code(batch: IngestBatch) -> int:
 
 
 def show(batch: IngestBatch, items: Items, screen: Screen) -> None:
-    """Print the resource with its status, in the requested format; addresses without credentials."""
-    document = json.loads(batch.model_dump_json(exclude_none=True, exclude_defaults=False))
-    for source in document["spec"]["sources"]:
-        if "url" in source:
-            source["url"] = without_credentials(source["url"])
+    """Print the resource with its status, in the requested format."""
     if screen.output is Output.TABLE:
         _show_table(batch, items, results())
     else:
-        programs.show(document, screen.output)
+        document = json.loads(batch.model_dump_json(exclude_none=True, exclude_defaults=False))
+        show_document(document, screen.output)
 
 
-def results() -> Console:
-    """Standard output: as wide as the terminal, or `FILE_COLUMNS` for a file."""
-    is_terminal = sys.stdout is not None and sys.stdout.isatty()
-    return console(width=None if is_terminal else FILE_COLUMNS)
+def show_document(batch: Mapping[str, Any], output: Output) -> None:
+    """Print a resource's document: addresses without credentials, and without who manages which field, as
+    kubectl does."""
+    document = copy.deepcopy(dict(batch))
+    document.get("metadata", {}).pop("managedFields", None)
+    for source in document.get("spec", {}).get("sources") or ():
+        if isinstance(source.get("url"), str):
+            source["url"] = without_credentials(source["url"])
+    programs.show(document, output)
 
 
 def _show_table(batch: IngestBatch, items: Items, to: Console) -> None:

@@ -2,6 +2,8 @@
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from functools import partial
 from typing import Final, Self
 
 from rich.cells import cell_len, chop_cells, set_cell_size
@@ -14,6 +16,7 @@ from ingest_contract.order import Item
 from ingest_contract.recording_status import RecordingState, RecordingStatus
 from ingest_contract.status import IngestBatchStatus
 from ingest_contract.text import legible, without_credentials
+from ingestctl.ending import when_left
 from ingestctl.progress import PLAIN_EVERY_SECONDS
 
 _LIVE: Final = frozenset({RecordingState.FETCHING, RecordingState.RUNNING})
@@ -164,6 +167,7 @@ class TerminalWatcher:
             console=console,
             transient=True,
         )
+        self._leaving = ExitStack()
         self._tasks: dict[int, TaskID] = {}
         self._batch: TaskID | None = None
         self._before: TaskID | None = None
@@ -171,11 +175,14 @@ class TerminalWatcher:
 
     def __enter__(self) -> Self:
         self._before = self._bars.add_task("getting ready".ljust(_TITLE_COLUMNS), total=None, note="")
+        # a second Ctrl-C waits for nobody, but the shell behind it has a cursor
+        self._leaving.enter_context(when_left(partial(self._bars.console.show_cursor, show=True)))
         self._bars.start()
         return self
 
     def __exit__(self, *_: object) -> None:
         self._bars.stop()
+        self._leaving.close()
 
     def said(self, text: str) -> None:
         """Print a line above the bars."""

@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from rich.console import Console
 from rich.table import Table
 
 from ingest_contract.text import counted, legible, without_credentials
@@ -11,27 +10,16 @@ from ingest_reader.exports.links import link_at
 from ingest_worker.store.deciding import Done
 from ingest_worker.store.voice_list import DecisionRow, VoiceDetails, VoiceRow
 from ingestctl import programs
-from ingestctl.consoles import console
+from ingestctl.consoles import results
 from ingestctl.options import Output
 from ingestctl.screen import duration
-
-_FILE_COLUMNS = 200
-"""Characters: a program that reads the list must not get broken lines."""
-
-_NARROW_COLUMNS = 100
-"""Below it, a voice takes lines instead of columns."""
+from ingestctl.tables import show_table
 
 
 def show_voices(rows: Sequence[VoiceRow], output: Output) -> None:
     """The list of voices."""
     if output is not Output.TABLE:
         programs.show([_value(row) for row in rows], output)
-        return
-    to = _console()
-    if to.width < _NARROW_COLUMNS:
-        for row in rows:
-            to.print(f"{legible(row.voice)}  {_spoken(row)}{_near(row)}{_open(row.open)}", soft_wrap=True)
-            to.print(f"  {_listen(row.url, row.start)}", soft_wrap=True)
         return
     table = Table(box=None, pad_edge=False, header_style="bold")
     for head, right in (("VOICE", False), ("SPEECH", True), ("RECORDINGS", True), ("LIKE", False),
@@ -45,7 +33,7 @@ def show_voices(rows: Sequence[VoiceRow], output: Output) -> None:
             legible(row.voice), duration(row.seconds), str(row.recordings), near,
             str(row.open) if row.open else "", _listen(row.url, row.start),
         )  # fmt: skip
-    to.print(table)
+    show_table(table, results())
 
 
 def show_voice(found: VoiceDetails, output: Output) -> None:
@@ -54,7 +42,7 @@ def show_voice(found: VoiceDetails, output: Output) -> None:
         appearances = [_value(each) for each in found.appearances]
         programs.show({**programs.record(found), "appearances": appearances}, output)
         return
-    to = _console()
+    to = results()
     count = len({each.recording for each in found.appearances})
     to.print(
         f"{legible(found.voice)}: {duration(found.seconds)} of speech in {counted(count, 'recording')}, "
@@ -82,12 +70,12 @@ def show_decisions(rows: Sequence[DecisionRow], output: Output) -> None:
     if output is not Output.TABLE:
         programs.show(rows, output)
         return
-    to = _console()
+    to = results()
     for row in rows:
         undone = f" (taken back by {row.undone_by})" if row.undone_by else ""
         why = f": {legible(row.why)}" if row.why else ""
         to.print(
-            f"  {row.decision}. {row.made_at:%Y-%m-%d %H:%M} {legible(row.who)}: {row.kind} "
+            f"  {row.decision}. {row.made_at:%Y-%m-%d %H:%M} UTC {legible(row.who)}: {row.kind} "
             f"{_said(row.details)}{undone}{why}",
             soft_wrap=True,
         )
@@ -98,7 +86,7 @@ def show_done(done: Done, output: Output) -> None:
     if output is not Output.TABLE:
         programs.show(done, output)
         return
-    to = _console()
+    to = results()
     head = f"decision {done.decision}: " if done.decision else ""
     if done.speakers:
         where = counted(done.recordings, "recording")
@@ -128,7 +116,7 @@ def show_value(value: Any, lines: Sequence[str], output: Output) -> None:
     if output is not Output.TABLE:
         programs.show(value, output)
         return
-    to = _console()
+    to = results()
     for line in lines:
         to.print(legible(line), soft_wrap=True)
 
@@ -143,27 +131,9 @@ def _said(details: Mapping[str, Any]) -> str:
     return legible(f"{', '.join(what)}{taken}{is_now}{in_these}{stretch}")
 
 
-def _spoken(row: VoiceRow) -> str:
-    return f"{duration(row.seconds)} in {counted(row.recordings, 'recording')}"
-
-
-def _near(row: VoiceRow) -> str:
-    known = row.nearest is not None and row.likeness is not None
-    return f", like {legible(row.nearest or '')} {row.likeness:.2f}" if known else ""
-
-
-def _open(count: int) -> str:
-    return f", {count} open" if count else ""
-
-
 def _listen(url: str, start: float) -> str:
     return legible(link_at(without_credentials(url), start)) if url else ""
 
 
 def _value(row: Any) -> dict[str, Any]:
     return {**programs.record(row), "url": without_credentials(row.url), "link": _listen(row.url, row.start)}
-
-
-def _console() -> Console:
-    to = console()
-    return to if to.is_terminal else console(width=_FILE_COLUMNS)

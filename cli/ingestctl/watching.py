@@ -39,7 +39,7 @@ def on_screen(watcher: PlainWatcher | TerminalWatcher) -> Shown:
     def shown(found: Found, status: IngestBatchStatus, items: Mapping[int, Item]) -> None:
         why = of_batch(batch_of(found))
         if (last[0] is None or why.reason != last[0].reason) and why.reason not in _QUIET:
-            watcher.said(f"{why.reason}: {found.said(why.sentence)}")
+            watcher.said(f"{why.reason}: {found.said(why.next_step)}")
             if why.particulars:
                 watcher.said(f"  {why.particulars}")
         last[0] = why

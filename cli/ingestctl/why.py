@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Final
 
 from rich.console import Console
@@ -13,10 +13,11 @@ from ingest_contract.batch import IngestBatch
 from ingest_contract.order import Item
 from ingest_contract.status import IngestBatchStatus
 from ingest_contract.text import counted, legible, without_credentials
+from ingest_contract.times import rfc3339
 from ingestctl import programs
 from ingestctl.backends.near import near_names
 from ingestctl.backends.port import Batches, CommandError, EventSeen, Found, MissingError, RunSeen
-from ingestctl.causes import Why, of_batch, of_recording, sentence_of, state_of
+from ingestctl.causes import Why, next_step_of, of_batch, of_recording, state_of
 from ingestctl.options import Output
 from ingestctl.screen import doubted_of, summary, title_of
 from ingestctl.tables import show_table
@@ -120,12 +121,12 @@ def document(answered: Answer) -> dict[str, Any]:
         "namespace": found.namespace,
         "name": found.name,
         "state": status.state,
-        "why": programs.record(answered.why) | {"sentence": found.said(answered.why.sentence)},
+        "why": programs.record(answered.why) | {"nextStep": found.said(answered.why.next_step)},
         **own,
         "conditions": [json.loads(each.to_json()) for each in status.conditions],
         "failures": _reasons(found, status.failures),
         "skips": _reasons(found, status.skips),
-        "soundsLike": {each.language: each.count for each in status.sums.sounds_like},
+        "soundsLike": [json.loads(each.to_json()) for each in status.sums.sounds_like],
         "nodes": [json.loads(each.to_json()) for each in status.nodes],
         "events": [programs.record(event) for event in answered.events],
         "gaps": list(answered.gaps),
@@ -134,7 +135,8 @@ def document(answered: Answer) -> dict[str, Any]:
 
 def _reasons(found: Found, entries: Sequence[Any]) -> list[dict[str, Any]]:
     return [
-        {"reason": e.reason, "count": e.count, "nextStep": found.said(sentence_of(e.reason))} for e in entries
+        {"reason": e.reason, "count": e.count, "nextStep": found.said(next_step_of(e.reason))}
+        for e in entries
     ]
 
 
@@ -144,7 +146,7 @@ def _print(answered: Answer, to: Console) -> None:
     if answered.item is not None:
         item = answered.item
         _line(to, f"#{item.index} {item.id}: {answered.state}: {title_of(item)}")
-    _line(to, f"{answered.why.reason}: {found.said(answered.why.sentence)}")
+    _line(to, f"{answered.why.reason}: {found.said(answered.why.next_step)}")
     if answered.why.particulars:
         _line(to, f"  {legible(answered.why.particulars)}")
     if answered.item is None:
@@ -154,6 +156,8 @@ def _print(answered: Answer, to: Console) -> None:
     if answered.events:
         to.print()
         show_table(_events(answered.events[-SHOWN_EVENTS:]), to)
+        if (earlier := len(answered.events) - SHOWN_EVENTS) > 0:
+            _line(to, f"... and {earlier} before them (-o json lists all)")
     if answered.log:
         to.print()
         _line(to, f"last lines of run {answered.runs[-1].number}'s log:")
@@ -166,9 +170,9 @@ def _print(answered: Answer, to: Console) -> None:
 def _print_batch(found: Found, status: IngestBatchStatus, to: Console) -> None:
     for word, entries in (("failed", status.failures), ("skipped", status.skips)):
         for entry in entries:
-            _line(to, f"{entry.count} {word}: {entry.reason}: {found.said(sentence_of(entry.reason))}")
+            _line(to, f"{entry.count} {word}: {entry.reason}: {found.said(next_step_of(entry.reason))}")
     if doubted := doubted_of(status):
-        _line(to, f"{doubted} doubted: LanguageDoubted: {sentence_of('LanguageDoubted')}")
+        _line(to, f"{doubted} doubted: LanguageDoubted: {next_step_of('LanguageDoubted')}")
     for node in status.nodes:
         avoided = f"avoided until {node.until}" if node.avoided else "watched"
         _line(to, f"node {node.name}: {counted(node.runs, 'run')} ended by {node.reason.value}, {avoided}")
@@ -214,8 +218,8 @@ def _table(*names: str) -> Table:
     return table
 
 
-def _at(moment: float | None) -> str:
-    return "-" if moment is None else datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+def _at(moment: datetime | None) -> str:
+    return "-" if moment is None else rfc3339(moment.replace(microsecond=0))
 
 
 def _line(to: Console, text: str) -> None:

@@ -1,14 +1,34 @@
+import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from ingestctl import programs
 from ingestctl.place import Workplace
 from testkit.cluster.control_plane import ControlPlane
 from testkit.cluster.scene import Scene
 from tests.support.hurry import hurry
+from tests.support.json_times import odd_times
 from tests.support.scenes import ready
 from tests.support.text_model import text_model
+
+
+@pytest.fixture(autouse=True)
+def for_programs(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Any]]:
+    """What a test here prints for programs, as JSON values: in none of it a time has a form of its own."""
+    shown: list[Any] = []
+    for name in ("show", "show_line"):
+        printed = getattr(programs, name)
+
+        def noted(value: Any, *rest: Any, printed: Any = printed) -> None:
+            shown.append(json.loads(programs._json(value)))
+            printed(value, *rest)
+
+        monkeypatch.setattr(programs, name, noted)
+    yield shown
+    assert list(odd_times(shown)) == []
 
 
 @pytest.fixture

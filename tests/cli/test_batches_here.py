@@ -236,7 +236,7 @@ def test_a_plan_says_what_would_be_done_and_leaves_nothing_behind(home: Path) ->
     request = a_request(home, "succeed", "fail NotFound")
     found = asyncio.run(planned(dry(request), Silent(), time.time, 0.1))
     told = document(found)
-    assert (told["recordings"], told["leftOut"], told["rtf"]) == (2, {}, 0.1)
+    assert (told["recordings"], told["leftOut"], told["rtf"]) == (2, [], 0.1)
     assert told["gpuHours"] == round(told["mediaHours"] * 0.1, 3)
     assert left_in(home) == []
 

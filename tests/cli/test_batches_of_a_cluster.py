@@ -85,7 +85,7 @@ def test_a_batch_is_listed_followed_explained_and_retried_with_the_roles_of_peop
     until(lambda: "CompletedWithFailures" in command("why", "talks", *there).out, "its Events are shown")
     one = command("why", "talks", "0", *there, "-o", "json")
     told = json.loads(one.out)
-    assert (told["why"]["reason"], told["why"]["sentence"]) == ("NotFound", NOT_FOUND)
+    assert (told["why"]["reason"], told["why"]["nextStep"]) == ("NotFound", NOT_FOUND)
     (run,) = told["runs"]
     assert (run["number"], run["state"], run["exitCode"]) == (
         1,

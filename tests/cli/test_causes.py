@@ -17,12 +17,12 @@ from ingest_contract.recording_status import RecordingState, RecordingStatus
 from ingest_contract.stalls import STALLS, STATES, cause_and_step
 from ingest_contract.status import Counts, IngestBatchStatus, ReasonCount, RecordingIntervals
 from ingestctl.backends.port import Found, MissingError
-from ingestctl.causes import STRANGE, of_batch, of_recording, sentence_of
+from ingestctl.causes import STRANGE, next_step_of, of_batch, of_recording
 from ingestctl.options import Output
 from ingestctl.run import Screen, show
 from ingestctl.screen import PlainWatcher
 from ingestctl.watching import on_screen
-from ingestctl.why import Answer, chosen, show_why
+from ingestctl.why import Answer, chosen, document, show_why
 
 AT = "2026-01-02T03:04:05Z"
 ITEM = Item(index=0, id="youtube:CNxH0rHS320", url="https://media.example.org/a.mp4", title="A talk")
@@ -68,10 +68,10 @@ def an_answer(batch: IngestBatch, item: Item | None = None) -> Answer:
 def test_a_stalled_batch_is_explained_by_the_sentence_of_its_reason(reason: str) -> None:
     batch = a_batch(a_condition(ConditionType.STALLED, reason, "what the server said"))
     why = of_batch(batch)
-    assert (why.reason, why.sentence, why.since) == (reason, sentence_of(reason), AT)
-    assert why.sentence != STRANGE
+    assert (why.reason, why.next_step, why.since) == (reason, next_step_of(reason), AT)
+    assert why.next_step != STRANGE
     shown = printed(an_answer(batch))
-    assert f"{reason}: {why.sentence}\n" in shown
+    assert f"{reason}: {why.next_step}\n" in shown
     assert "  what the server said\n" in shown
 
 
@@ -81,7 +81,7 @@ def test_a_recording_is_explained_by_the_row_of_its_reason(reason: Reason, state
     row = RecordingStatus(index=0, id=ITEM.id, state=state, run=2, reason=reason, message="HTTP 418")
     batch = a_batch(recordings=(row,))
     why = of_recording(batch, 0, None)
-    assert (why.reason, why.sentence, why.particulars) == (
+    assert (why.reason, why.next_step, why.particulars) == (
         reason.value,
         FAILURES[reason].next_step,
         "HTTP 418",
@@ -117,13 +117,13 @@ def test_every_state_has_a_batch_that_is_in_it() -> None:
 def test_a_plan_that_failed_is_explained_by_its_own_reason() -> None:
     message = f"{Reason.NOT_FOUND.value}: HTTP 404: https://media.example.org/talks"
     why = of_batch(a_batch(a_condition(ConditionType.FAILED, "PlanningFailed", message)))
-    assert (why.reason, why.sentence) == ("NotFound", FAILURES[Reason.NOT_FOUND].next_step)
+    assert (why.reason, why.next_step) == ("NotFound", FAILURES[Reason.NOT_FOUND].next_step)
     assert why.particulars == "HTTP 404: https://media.example.org/talks"
 
 
 def test_a_reason_of_a_later_operator_is_named_and_not_guessed() -> None:
     why = of_batch(a_batch(a_condition(ConditionType.STALLED, "FromTomorrow", "its words")))
-    assert (why.reason, why.sentence, why.particulars) == ("FromTomorrow", STRANGE, "its words")
+    assert (why.reason, why.next_step, why.particulars) == ("FromTomorrow", STRANGE, "its words")
     assert len(cause_and_step(STRANGE)) == 2
 
 
@@ -224,7 +224,7 @@ def test_the_answer_is_the_same_as_json(capsys: pytest.CaptureFixture[str]) -> N
     told = json.loads(capsys.readouterr().out)
     assert told["why"] == {
         "reason": "BotCheck",
-        "sentence": FAILURES[Reason.BOT_CHECK].next_step,
+        "nextStep": FAILURES[Reason.BOT_CHECK].next_step,
         "particulars": "Sign in",
         "since": AT,
     }
@@ -240,5 +240,7 @@ def test_a_wrong_language_is_reported_of_the_batch_and_of_the_recording_even_whe
     assert f"3 doubted: LanguageDoubted: {sentence}\n" in shown
     assert "3 in another language than ordered" in shown
     of_one = of_recording(batch, 0, None)
-    assert (of_one.reason, of_one.sentence) == ("LanguageDoubted", sentence)
+    assert (of_one.reason, of_one.next_step) == ("LanguageDoubted", sentence)
     assert of_one.particulars == "It sounds like de."
+    told = document(an_answer(batch))["soundsLike"]
+    assert told == json.loads(sums.to_json())["soundsLike"], "as the status has it"

@@ -2,6 +2,7 @@
 Events, and a sentence for everything that a server can answer instead."""
 
 import asyncio
+import copy
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, cast
@@ -14,9 +15,9 @@ from ingest_contract.failures import FAILURES, Reason
 from ingest_operator.kube.api.client import Api
 from ingest_operator.kube.api.errors import ApiError, NotFoundError, SilentError, UnreachableError, error_of
 from ingest_operator.kube.api.kubeconfig import Chosen
-from ingest_operator.kube.api.resources import EVENTS, PODS, Object, Resource
+from ingest_operator.kube.api.resources import BATCHES, EVENTS, PODS, Object, Resource
 from ingestctl.backends.cluster import InCluster
-from ingestctl.backends.port import CommandError, MissingError, PassingError, RunSeen
+from ingestctl.backends.port import CommandError, MissingError, PassingError, RunSeen, moment_of
 from ingestctl.commands import following
 from ingestctl.commands.every import app
 from ingestctl.why import answer
@@ -216,10 +217,28 @@ def test_the_status_of_a_batch_whose_plan_is_damaged_is_shown_and_what_is_missin
     assert (yaml.safe_load(document.stdout)["metadata"]["name"], document.stderr) == ("talks", "")
 
 
+def test_a_status_for_programs_is_the_object_as_the_cluster_has_it(
+    one: OneBatch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    batches, _ = cluster(one)
+    monkeypatch.setattr(following, "on", lambda _, story: run(story(batches)))
+    (thing,) = (each for (plural, _, _), each in one.api.objects.items() if plural == BATCHES.plural)
+    thing["metadata"]["managedFields"] = [{"manager": "helm"}]
+    thing["spec"]["colour"] = "blue"  # of a later version
+    thing["spec"]["sources"] = [{"url": "https://ann:secret@media.example/a"}, {"fresco": {"wall": 7}}]
+    thing["status"]["recordings"] = [{"index": "zero"}]
+    told = CliRunner().invoke(app, ["status", "talks", "--cluster", "-o", "json"])
+    wanted = copy.deepcopy(thing)
+    del wanted["metadata"]["managedFields"]
+    wanted["spec"]["sources"][0]["url"] = "https://media.example/a"
+    assert json.loads(told.stdout) == wanted
+    assert thing["metadata"]["managedFields"], "it is a copy that is changed"
+
+
 def test_a_run_without_a_pod_has_no_log_any_more(one: OneBatch) -> None:
     batches, _ = cluster(one)
     found = run(batches.get("talks"))
-    gone = RunSeen(1, "Ingest", "job", "NotFound", 0.0, 1.0)
+    gone = RunSeen(1, "Ingest", "job", "NotFound", moment_of(0), moment_of(1))
     with pytest.raises(MissingError, match="the pod of run 1 is gone"):
         run(batches.log(found, gone, None))
 

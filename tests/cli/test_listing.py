@@ -8,7 +8,7 @@ import pytest
 from rich.console import Console
 
 from ingest_contract.status import Counts
-from ingestctl.backends.port import Found
+from ingestctl.backends.port import Found, moment_of
 from ingestctl.listing import age, show_list
 from ingestctl.options import Output
 from tests.cli.test_causes import OF_STATES
@@ -21,7 +21,7 @@ def found(state: str = "Running", name: str = "my-channel") -> Found:
     batch = OF_STATES[state]
     assert batch.status is not None
     status = batch.status.model_copy(update={"counts": COUNTS, "state": state, "progress_percent": 93})
-    return Found("talks", name, batch.model_copy(update={"status": status}), NOW - 7300)
+    return Found("talks", name, batch.model_copy(update={"status": status}), moment_of(NOW - 7300))
 
 
 def shown(*batches: Found, width: int = 180, terminal: bool = False) -> list[str]:
@@ -57,7 +57,7 @@ def test_json_has_the_state_and_the_next_step_of_every_batch(
     (record,) = json.loads(capsys.readouterr().out)
     assert (record["reason"], record["counts"]["failed"], record["ageSeconds"]) == (state, 3, 7300)
     assert ": " in record["nextStep"]
-    assert record["createdAt"] == "2027-01-15T05:58:20+00:00"
+    assert record["createdAt"] == "2027-01-15T05:58:20Z"
 
 
 def test_json_says_of_a_batch_of_this_machine_how_it_goes_on_here(capsys: pytest.CaptureFixture[str]) -> None:

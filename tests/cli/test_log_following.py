@@ -9,14 +9,22 @@ import pytest
 from ingest_contract.failures import Reason
 from ingest_contract.order import Item
 from ingest_contract.status import IngestBatchStatus
-from ingestctl.backends.port import Batches, Found, LogLine, MissingError, PassingError, RunSeen
+from ingestctl.backends.port import (
+    Batches,
+    Found,
+    LogLine,
+    MissingError,
+    PassingError,
+    RunSeen,
+    moment_of,
+)
 from ingestctl.log_following import Wanted, follow_logs
 from testkit.objects.builders import a_batch, a_run, items, over
 from testkit.objects.statuses import a_status
 
 COUNT = 2
-LIVE = RunSeen(1, "Ingest", "job-0", "Running", 1.0, None)
-ENDED = RunSeen(1, "Ingest", "job-0", "Succeeded", 1.0, 2.0)
+LIVE = RunSeen(1, "Ingest", "job-0", "Running", moment_of(1), None)
+ENDED = RunSeen(1, "Ingest", "job-0", "Succeeded", moment_of(1), moment_of(2))
 
 Look = tuple[IngestBatchStatus, tuple[RunSeen, ...] | PassingError]
 """The status, and the runs of recording 0."""
@@ -101,7 +109,7 @@ def test_a_closed_standard_output_ends_it_although_its_run_is_over(recording: st
 
 
 def test_a_run_that_is_gone_is_not_waited_for() -> None:
-    third = RunSeen(3, "Ingest", "job-0-3", "Running", 1.0, None)
+    third = RunSeen(3, "Ingest", "job-0-3", "Running", moment_of(1), None)
     place = Place([(running(), (third,))])
     with pytest.raises(MissingError, match="is to be seen any more; there: 3"):
         place.followed(Wanted("talks", "0", number=2))
@@ -110,7 +118,7 @@ def test_a_run_that_is_gone_is_not_waited_for() -> None:
 def test_a_recording_whose_retry_has_not_begun_is_followed_through_it() -> None:
     failed = a_status(over(a_run(0), Reason.NOT_FOUND), count=1)
     done = a_status(over(a_run(0, 2)), count=1, retry_failed="monday")
-    second = RunSeen(2, "Ingest", "job-0-2", "Succeeded", 1.0, 2.0)
+    second = RunSeen(2, "Ingest", "job-0-2", "Succeeded", moment_of(1), moment_of(2))
     place = Place([(failed, ()), (done, (second,))], [["again"]])
     place.spec = {"retry_failed": "monday"}
     place.followed(Wanted("talks", "0"))

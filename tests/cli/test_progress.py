@@ -1,19 +1,28 @@
 """What takes long says what goes on, to people and to nobody else."""
 
+import ast
+import importlib
 import io
 import os
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import typer
 from rich.console import Console
 
+import ingestctl
+from ingest_reader.exports.formats import Format
 from ingest_worker.models import load_set
-from ingestctl import models, progress
+from ingest_worker.trial import Tried
+from ingestctl import export, machine, models, progress
+from ingestctl.machine import StoreFacts
+from ingestctl.place import Workplace
 from ingestctl.progress import going
+from tests.cli.talks import TALK
 
 WAIT_SECONDS = 60
 
@@ -133,6 +142,77 @@ def test_a_download_in_a_pipe_says_how_far_it_is(tmp_path: Path, monkeypatch: py
     monkeypatch.setattr(models, "fetch", fetched)
     lock: object = models.fetch_with_bars(wanted, tmp_path, Console(file=told, width=80))
     assert lock == "its lock"
+
+
+@pytest.fixture
+def told(monkeypatch: pytest.MonkeyPatch) -> Told:
+    """What people are told."""
+    made = Told()
+    monkeypatch.setattr(progress, "people", lambda: Console(file=made, width=200))
+    return made
+
+
+@pytest.mark.usefixtures("hurried")
+def test_doctor_says_what_it_looks_at_and_that_engines_are_tried(
+    place: Workplace, told: Told, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = importlib.import_module("ingestctl.commands.doctor")
+
+    def hashed(*_: object) -> Iterator[models.Verdict]:
+        told.until(lambda text: "hashing the files of the models" in text)
+        return iter(())
+
+    def asked(*_: object) -> StoreFacts:
+        told.until(lambda text: "asking the store" in text)
+        return StoreFacts("embedded")
+
+    def tried(*_: object) -> Iterator[Tried]:
+        told.until(lambda text: "trying every engine" in text)
+        yield Tried("diarization", "as it should")
+
+    monkeypatch.setattr(machine, "require_models", lambda *_: ())
+    monkeypatch.setattr(machine, "verified", hashed)
+    monkeypatch.setattr(machine, "_store_of", asked)
+    monkeypatch.setattr(command, "trials", tried)
+    with pytest.raises(typer.Exit):
+        command.doctor(home=place.home)
+    assert capsys.readouterr().out.splitlines()[-1].split() == ["ok", "diarization", *["as", "it", "should"]]
+
+
+@pytest.mark.usefixtures("hurried")
+def test_one_transcript_that_takes_long_to_write_says_so(
+    told: Told, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def slowly(_: object) -> str:
+        told.until(lambda text: "writing the transcript" in text)
+        return "its text"
+
+    monkeypatch.setattr(export, "FORMATS", {Format.TXT: slowly})
+    export.write(TALK, Format.TXT, None)
+    assert capsys.readouterr().out == "its text"
+
+
+SAID_BY_ITS_CALLER = {"search.py"}
+"""`asking.finding`."""
+
+
+def named_in(node: ast.AST) -> set[str]:
+    """The functions that are called in it."""
+    calls = (each.func for each in ast.walk(node) if isinstance(each, ast.Call))
+    return {each.id for each in calls if isinstance(each, ast.Name)}
+
+
+@pytest.mark.parametrize(
+    "path", sorted(Path(ingestctl.__file__).parent.rglob("*.py")), ids=lambda path: path.stem
+)
+def test_whoever_reads_the_store_says_what_goes_on(path: Path) -> None:
+    blocks = [each for each in ast.walk(ast.parse(path.read_text("utf-8"))) if isinstance(each, ast.With)]
+    silent = [
+        block.lineno
+        for block in blocks
+        if any("reading" in named_in(item) for item in block.items) and "going" not in named_in(block)
+    ]
+    assert silent == [] or path.name in SAID_BY_ITS_CALLER
 
 
 @pytest.mark.parametrize("is_terminal", [False, True])

@@ -2,11 +2,13 @@
 
 import json
 from collections.abc import Iterator
+from functools import partial
 
 import pytest
 from typer.testing import CliRunner, Result
 
 from ingest_worker.store.connect import Connection, connect
+from ingestctl import consoles, voices
 from ingestctl.commands.every import app
 from tests.worker.store.talks import ANN, BOB, CAT, TWO, heard, labels, passages, talk, voice
 
@@ -89,8 +91,20 @@ def test_a_mistake_is_said_and_ends_with_two(database: str, words: tuple[str, ..
 
 
 @pytest.mark.usefixtures("corpus")
-def test_a_narrow_terminal_cuts_no_link(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("FORCE_COLOR", "1")
-    monkeypatch.setenv("TTY_COMPATIBLE", "1")
-    lines = said(database, "list", columns=40).stdout
-    assert "https://media.example/one#t=20" in lines
+def test_no_terminal_cuts_a_link_and_in_a_pipe_a_voice_is_a_line(
+    database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    link = "https://media.example/one#t=20"
+    assert [line.split()[-1] for line in said(database, "list").stdout.splitlines() if "#2" in line] == [link]
+    for columns in (20, 40, 60, 100):
+        narrow = partial(consoles.console, width=columns)
+        monkeypatch.setattr(voices, "results", narrow)
+        assert link in said(database, "list").stdout, columns
+
+
+@pytest.mark.usefixtures("corpus")
+def test_a_list_that_ends_before_the_last_voice_says_so(database: str) -> None:
+    assert said(database, "list", "--limit", "3").stderr == ""
+    fewer = said(database, "list", "--limit", "2", "-o", "json")
+    assert len(json.loads(fewer.stdout)) == 2
+    assert fewer.stderr == "there are more than these 2: --limit lists them\n"

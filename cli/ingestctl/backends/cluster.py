@@ -40,6 +40,7 @@ from ingestctl.backends.port import (
     MissingError,
     PassingError,
     RunSeen,
+    moment_of,
 )
 
 CALL_SECONDS: Final = 30.0
@@ -223,10 +224,11 @@ def _found(thing: Object) -> Found:
         metadata["namespace"],
         metadata["name"],
         known.value,
-        created_at(thing),
+        moment_of(created_at(thing)),
         known.text if known.mistakes else "",
         metadata["uid"],
         metadata["resourceVersion"],
+        thing,
     )
 
 
@@ -257,8 +259,8 @@ def _runs(job: Object, pod: Object | None, index: int) -> Iterator[RunSeen]:
             run.phase.value,
             job["metadata"]["name"],
             state,
-            run.started_at,
-            run.ended_at,
+            moment_of(run.started_at),
+            moment_of(run.ended_at),
             outcome.message if outcome else "",
             run.rung,
             run.charged_attempts,

@@ -14,7 +14,7 @@ from ingest_operator.local.planning import read_items
 from ingest_operator.local.processes import Started, read_ended, read_started
 from ingest_operator.local.status_store import is_alive, read_batch
 from ingestctl.backends.near import near_names
-from ingestctl.backends.port import EventSeen, Found, LogLine, MissingError, RunSeen
+from ingestctl.backends.port import EventSeen, Found, LogLine, MissingError, RunSeen, moment_of
 
 POLL_SECONDS: Final = 0.5
 """Seconds between two looks at a log that grows."""
@@ -146,7 +146,7 @@ def _folders(path: Path) -> list[Path]:
 def _found(path: Path) -> Found:
     folder = BatchFolder(path)
     settings = path / "settings.json"
-    created = (settings if settings.exists() else folder.status).stat().st_mtime
+    created = moment_of(int((settings if settings.exists() else folder.status).stat().st_mtime))
     try:
         return Found(path.parent.name, path.name, read_batch(folder), created, is_here=True)
     except InvalidDocumentError as error:
@@ -170,8 +170,8 @@ def _run(run: RunFolder, started: Started, number: int) -> RunSeen:
         started.phase.value,
         run.path.name,
         state,
-        started.started_at,
-        end[1] if end else None,
+        moment_of(started.started_at),
+        moment_of(end[1]) if end else None,
         outcome.message if outcome else "",
         started.rung,
         started.charged_attempts,

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Collection, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, Final, Protocol
 
 from ingest_contract.batch import IngestBatch
@@ -31,6 +32,11 @@ class PassingError(CommandError):
     """The place did not answer this time; it may the next."""
 
 
+def moment_of(seconds: float | None) -> datetime | None:
+    """Seconds since the epoch as what is shown and printed, in which no number is a time."""
+    return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
+
+
 @dataclass(frozen=True, slots=True)
 class Found:
     """A batch."""
@@ -39,13 +45,15 @@ class Found:
     name: str
     batch: IngestBatch | None
     """None where nothing useful of it can be read."""
-    created_at: float | None = None
-    """Epoch seconds."""
+    created_at: datetime | None = None
+    """To the second."""
     unreadable: str = ""
     """What of it comes from another version, and was passed over."""
     uid: str = ""
     version: str = ""
     """Of the object as it was read."""
+    thing: Mapping[str, Any] | None = None
+    """The object as the API server gave it, with what this version does not know; None on this machine."""
     is_here: bool = False
     """Whether it is of this machine, where nobody but `ingestctl run` changes it."""
 
@@ -69,9 +77,8 @@ class RunSeen:
     """Its Job, or its folder."""
     state: str
     """`Pending` before its pod begins, `Running`, `Succeeded`, or the reason why it did not succeed."""
-    started_at: float | None
-    """Epoch seconds."""
-    ended_at: float | None
+    started_at: datetime | None
+    ended_at: datetime | None
     message: str = ""
     rung: int = 0
     charged_attempts: int = 0

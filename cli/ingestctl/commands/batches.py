@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from contextlib import ExitStack
 from typing import Annotated
 
 import typer
@@ -22,6 +23,7 @@ from ingestctl.files import asked
 from ingestctl.options import Dsn, Format, Home, Output
 from ingestctl.place import Workplace
 from ingestctl.prepare import prepared, require_models
+from ingestctl.progress import going
 from ingestctl.retention import retained
 from ingestctl.retrying import pass_of
 from ingestctl.run import Screen, run_batch
@@ -86,9 +88,12 @@ def run(  # noqa: PLR0913, PLR0917  the options of a command are its parameters
     runtime: Runtime = runtime_of(profile.spec, machine, batch.spec.parallelism)
     console = people()
     require_models(place, profile.spec)  # before a store is made for nothing
-    with place.store() as address:
-        prepared(place, profile.spec, address, console)
-        retained(place, batch, profile.spec.retention.days, address, console)
+    with ExitStack() as opened:
+        with going("opening the store", console) as step:
+            address = opened.enter_context(place.store())
+            prepared(place, profile.spec, address, console)
+            step.text = "forgetting what was stored longer ago than the profile keeps"
+            retained(place, batch, profile.spec.retention.days, address, console)
         console.print(
             f"workers run on {'the GPU' if runtime.device == 'cuda' else 'the CPU'}, "
             f"{batch.spec.parallelism} at a time"

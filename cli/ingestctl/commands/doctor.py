@@ -1,7 +1,7 @@
 """`ingestctl doctor` and `migrate`: what this machine lacks, and how a store is made ready."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
@@ -21,6 +21,8 @@ from ingestctl.machine import facts_of, trials
 from ingestctl.options import Dsn, Home
 from ingestctl.place import Workplace
 from ingestctl.progress import going
+
+TRYING: Final = "trying every engine (on a GPU that is new to it, the first call compiles for a minute)"
 
 
 def profile_in(path: Path | None) -> IngestProfileSpec:
@@ -51,18 +53,17 @@ def doctor(
     """
     place = Workplace.of(home, dsn)
     mounts = Mounts(secrets=pairs(secret, "--secret"), cookies=cookies)
-    people().print("looking at this machine: models are hashed, and the store is asked")
-    facts = facts_of(place, profile_in(profile), mounts)
+    wanted = profile_in(profile)
+    with going("looking at this machine"):
+        facts = facts_of(place, wanted, mounts)
     found = [*findings(facts)]
     for finding in found:
         print(finding)
     if not facts.models.fault:
-        people().print(
-            "trying every engine (on a GPU that is new to it, the first call compiles for a minute)"
-        )
-        for tried in trials(place, facts):
-            found.append(engine(tried))
-            print(found[-1], flush=True)
+        with going(TRYING, prints=True):
+            for tried in trials(place, facts):
+                found.append(engine(tried))
+                print(found[-1], flush=True)
     raise typer.Exit(int(any(finding.state is State.MISSING for finding in found)))
 
 
@@ -84,7 +85,7 @@ def migrate(
     """Migrate a database to this program's schema, as its owner. Safe to repeat. The embedded store does this
     by itself."""
     console = people()
-    with Workplace.of(home, dsn).store() as address, going("migrating the schema"):
+    with going("migrating the schema"), Workplace.of(home, dsn).store() as address:
         applied = apply_migrations(address)
         for size in dimension or ():
             ensure_dimension(address, size)

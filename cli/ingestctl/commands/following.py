@@ -9,7 +9,6 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from ingest_contract.batch import IngestBatch
 from ingest_contract.documents import InvalidDocumentError
 from ingest_contract.order import Item
 from ingest_contract.status import IngestBatchStatus
@@ -19,10 +18,10 @@ from ingestctl.backends.port import Batches, CommandError, Found
 from ingestctl.causes import of_batch
 from ingestctl.commands.app import ItsName, app
 from ingestctl.commands.somewhere import somewhere
-from ingestctl.consoles import people
+from ingestctl.consoles import people, results
 from ingestctl.listing import record_of, show_list
 from ingestctl.options import Format, Output
-from ingestctl.run import Screen, exit_code, results, show
+from ingestctl.run import Screen, exit_code, show, show_document
 from ingestctl.screen import watcher_on
 from ingestctl.watching import Shown, batch_of, follow, on_screen, with_rows
 from ingestctl.why import answer, show_why
@@ -67,30 +66,36 @@ def status(
     where: Where,
     output: Format = Output.TABLE,
 ) -> None:
-    """Show how far a batch is, or how it ended:
-    with -o json or yaml, the same format as `kubectl get` in a cluster.
+    """Show how far a batch is, or how it ended. With -o json or yaml: its object, in a cluster as `kubectl
+    get` has it, but addresses without credentials.
 
     Exit code 0; 1 if the cluster refuses or does not answer; 2 if there is no such batch.
     """
 
-    async def story(batches: Batches) -> tuple[IngestBatch, Mapping[int, Item], str]:
+    async def story(batches: Batches) -> tuple[Found, Mapping[int, Item], str]:
         found = await batches.get(name)
         if found.batch is None and where.is_here:  # it says itself which file it is, and what to do
             raise InvalidDocumentError((found.unreadable,))
-        batch, items, gap = batch_of(found), dict[int, Item](), ""
+        items, gap = dict[int, Item](), ""
         if output is Output.TABLE:  # a document names recordings by their ids
+            batch = batch_of(found)
             try:
                 items |= await batches.items(found)
             except CommandError as error:  # of a plan that is damaged, a status is wanted all the more
                 gap = f"titles and lengths are not known: {error}"
-        return batch, with_rows(batch.status or IngestBatchStatus(), items), gap
+            items = dict(with_rows(batch.status or IngestBatchStatus(), items))
+        return found, items, gap
 
-    batch, items, gap = on(where, story)
+    found, items, gap = on(where, story)
+    if output is not Output.TABLE and found.thing is not None:
+        show_document(found.thing, output)
+        return
+    batch = batch_of(found)
     if gap:
         people().print(gap, soft_wrap=True)
     if batch.status is None and output is Output.TABLE:
         why = of_batch(batch)
-        people().print(f"{batch.metadata.namespace}/{name}: {why.reason}: {why.sentence}", soft_wrap=True)
+        people().print(f"{batch.metadata.namespace}/{name}: {why.reason}: {why.next_step}", soft_wrap=True)
         return
     show(batch, items, Screen(people(), output))
 

@@ -137,7 +137,7 @@ def _report(gone: Gone, here: GoneHere, output: Output, *, dry_run: bool) -> Non
 
 def _forget_batch(place: Workplace, namespace: str, name: str, output: Output, *, dry_run: bool) -> None:
     folder = folder_here(place.home, namespace, name)
-    with holding(folder):
+    with holding(folder), going("looking through what this machine keeps of it"):
         files = sum(path.is_file() for path in folder.path.rglob("*"))
         if not dry_run:
             rmtree(folder.path)
@@ -151,7 +151,7 @@ def _forget_batch(place: Workplace, namespace: str, name: str, output: Output, *
 def list_tombstones(dsn: Dsn = None, home: Home = None, output: Format = Output.TABLE) -> None:
     """Show every tombstone: what kind of thing was forgotten, when, and who asked.
     Not what: nothing has that."""
-    with reading(Workplace.of(home, dsn)) as connection:
+    with reading(Workplace.of(home, dsn)) as connection, going("listing tombstones"):
         found = tombstones(connection)
     rows = [
         {"kind": each.kind, "key": each.key, "madeAt": each.made_at, "who": each.who, "why": each.why}
@@ -183,7 +183,7 @@ def lift_tombstone(
     wanted += [(TombstoneKind.CHANNEL, channel)] if channel else []
     if not wanted:
         raise typer.BadParameter("say one: --recording, --voice or --channel")
-    with reading(Workplace.of(home, dsn)) as connection:
+    with reading(Workplace.of(home, dsn)) as connection, going("lifting tombstones"):
         lifted = [what for kind, what in wanted if lift(connection, kind, what)]
     if not lifted:
         raise typer.BadParameter("nothing of this was forgotten")

@@ -8,7 +8,7 @@ from ingest_worker.models import load_set, lock
 from ingestctl import models as sets
 from ingestctl import programs
 from ingestctl.commands.app import app
-from ingestctl.consoles import console, people
+from ingestctl.consoles import people, results
 from ingestctl.ending import FAILED_EXIT
 from ingestctl.options import Format, Home, Output
 from ingestctl.place import Workplace
@@ -25,9 +25,6 @@ group = typer.Typer(
 )
 app.add_typer(group)
 
-_WIDTH_COLUMNS = 200
-"""Characters: a program that reads the list must not get broken lines."""
-
 SetName = Annotated[str, typer.Argument(metavar="SET", help="A set's name, or a .yaml file of your own.")]
 
 
@@ -38,10 +35,7 @@ def list_sets(home: Home = None, output: Format = Output.TABLE) -> None:
     if output is not Output.TABLE:
         programs.show(rows, output)
         return
-    to = console()
-    if not to.is_terminal:
-        to = console(width=_WIDTH_COLUMNS)
-    show_table(sets.table_of(rows), to)
+    show_table(sets.table_of(rows), results())
 
 
 @group.command(epilog="Example: ingestctl models fetch default")

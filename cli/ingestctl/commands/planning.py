@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from contextlib import ExitStack
 from typing import Annotated
 
 import typer
@@ -13,13 +14,13 @@ from ingest_worker.store.connect import connect
 from ingest_worker.store.schema import migrate
 from ingestctl.catalog import require_schema
 from ingestctl.commands.app import ConfigMaps, Cookies, Files, Secrets, Volumes, app, mounted
-from ingestctl.consoles import people
+from ingestctl.consoles import people, results
 from ingestctl.ending import INTERRUPTED_EXIT
 from ingestctl.files import asked
 from ingestctl.options import Dsn, Format, Home, Output
 from ingestctl.place import Workplace
 from ingestctl.planning import DEFAULT_RTF_RATIO, dry, planned, show_plan
-from ingestctl.run import results
+from ingestctl.progress import going
 from ingestctl.screen import watcher_on
 
 
@@ -51,12 +52,12 @@ def plan(  # noqa: PLR0913  the options of a command are its parameters
     place, wanted = Workplace.of(home, dsn), asked(files)
     mounts = mounted(volume, config_map, secret, cookies)
     console = people()
-    with place.store() as address, watcher_on(console) as watcher:
-        if place.dsn is None:
-            migrate(address)
-        else:
-            with connect(address, application="ingestctl") as connection:
-                require_schema(connection)
+    with ExitStack() as opened:
+        with going("opening the store", console):
+            address = opened.enter_context(place.store())
+            _ready(place, address)
+        watcher = watcher_on(console)
+        opened.enter_context(watcher)
         request = Request(
             wanted.batch, wanted.profile, place.home, place.models, address,
             Machine(has_gpu=False, cores=1), mounts, speakers=wanted.speakers,
@@ -66,3 +67,11 @@ def plan(  # noqa: PLR0913  the options of a command are its parameters
         except InterruptedBeforeRunsError:
             raise typer.Exit(INTERRUPTED_EXIT) from None
     show_plan(found, output, results())
+
+
+def _ready(place: Workplace, address: str) -> None:
+    if place.dsn is None:
+        migrate(address)
+        return
+    with connect(address, application="ingestctl") as connection:
+        require_schema(connection)

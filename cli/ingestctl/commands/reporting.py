@@ -15,7 +15,7 @@ from ingest_worker.store.reading.progress import RunsAsked, shown_runs
 from ingestctl.backends.choice import Where, on
 from ingestctl.backends.port import Batches, Found
 from ingestctl.catalog import reading
-from ingestctl.causes import sentence_of
+from ingestctl.causes import next_step_of
 from ingestctl.commands.app import ItsName, app
 from ingestctl.commands.somewhere import somewhere
 from ingestctl.consoles import people
@@ -85,7 +85,7 @@ def _stored(place: Workplace, batch: str, trace_id: str | None) -> Stored:
 def _ended(found: Found, status: IngestBatchStatus) -> tuple[Ended, ...]:
     groups = (("failed", status.failures), ("skipped", status.skips))
     return tuple(
-        Ended(outcome, each.reason, each.count, found.said(sentence_of(each.reason)))
+        Ended(outcome, each.reason, each.count, found.said(next_step_of(each.reason)))
         for outcome, reasons in groups
         for each in reasons
     )

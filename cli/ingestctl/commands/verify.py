@@ -8,11 +8,11 @@ from ingest_worker.store.verification import CHECKS, Coverage, Finding, Severity
 from ingestctl import programs
 from ingestctl.catalog import reading
 from ingestctl.commands.app import app
+from ingestctl.consoles import results
 from ingestctl.ending import FAILED_EXIT
 from ingestctl.options import Dsn, Format, Home, Output
 from ingestctl.place import Workplace
 from ingestctl.progress import going
-from ingestctl.run import results
 from ingestctl.screen import duration
 
 

@@ -101,8 +101,10 @@ def list_voices(
     OPEN counts decisions that a later run could not carry over: `voices show` says why.
     """
     with reading(Workplace.of(home, dsn)) as connection, going("listing voices"):
-        found = voices(connection, which.value, min_seconds, limit)
-    shown.show_voices(found, output)
+        found = voices(connection, which.value, min_seconds, limit + 1)
+    shown.show_voices(found[:limit], output)
+    if len(found) > limit:
+        people().print(f"there are more than these {limit}: --limit lists them", soft_wrap=True)
 
 
 @group.command("show", epilog="Example: ingestctl voices show '#7'")

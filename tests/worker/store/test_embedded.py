@@ -141,18 +141,37 @@ def test_ctrl_c_during_a_start_or_a_stop_leaves_nothing_running(folder: Path) ->
     assert not answers(dsn)
 
 
-def test_ctrl_c_during_a_stop_is_not_lost_on_whoever_hears_it(folder: Path) -> None:
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_during_a_stop_is_not_lost_on_whoever_hears_it(folder: Path, how: signal.Signals) -> None:
     heard: list[int] = []
-    before = signal.signal(signal.SIGINT, lambda number, _: heard.append(number))
+    before = signal.signal(how, lambda number, _: heard.append(number))
     try:
         with embedded(folder):
-            os.kill(os.getpid(), signal.SIGINT)
+            os.kill(os.getpid(), how)
         with _undisturbed():
-            os.kill(os.getpid(), signal.SIGINT)
-            assert heard == [signal.SIGINT]
+            os.kill(os.getpid(), how)
+            assert heard == [how]
     finally:
-        signal.signal(signal.SIGINT, before)
-    assert heard == [signal.SIGINT] * 2
+        signal.signal(how, before)
+    assert heard == [how] * 2
+
+
+def test_a_signal_that_nobody_hears_ends_the_process_once_it_may() -> None:
+    said = subprocess.run(
+        [sys.executable, "-c", UNHEARD], capture_output=True, text=True, check=False, timeout=120
+    )
+    assert (said.returncode, said.stdout, said.stderr) == (-signal.SIGTERM, "whole\n", "")
+
+
+UNHEARD = """
+import os, signal
+from ingest_worker.store.embedded import _undisturbed
+signal.signal(signal.SIGTERM, signal.SIG_DFL)
+with _undisturbed():
+    os.kill(os.getpid(), signal.SIGTERM)
+    print("whole", flush=True)
+print("went on")
+"""
 
 
 def test_a_server_that_is_left_behind_is_stopped_when_nobody_is_connected_any_more(folder: Path) -> None:

@@ -57,18 +57,26 @@ def embedded(folder: Path) -> Iterator[str]:
 
 @contextmanager
 def _undisturbed() -> Iterator[None]:
-    """Ctrl-C waits for the end of the block: half a start or stop would leave a server that nobody uses."""
+    """Ctrl-C and SIGTERM wait for the end of the block: half a start or stop would leave a server that nobody
+    uses."""
     if threading.current_thread() is not threading.main_thread():  # it hears no signals
         yield
         return
     came: list[int] = []
-    before = signal.signal(signal.SIGINT, lambda number, _: came.append(number))
+    before = {
+        number: signal.signal(number, lambda which, _: came.append(which))
+        for number in (signal.SIGINT, signal.SIGTERM)
+    }
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, signal.default_int_handler if before is None else before)
-    if came and callable(before):
-        before(signal.SIGINT, None)
+        for number, handler in before.items():
+            signal.signal(number, signal.SIG_DFL if handler is None else handler)
+    for which in dict.fromkeys(came):
+        if callable(heard := before[signal.Signals(which)]):
+            heard(which, None)
+        elif heard is signal.SIG_DFL:
+            signal.raise_signal(which)
 
 
 @contextmanager
