@@ -152,6 +152,10 @@ async def _start(
     if subject.wanted.spec.concurrency_policy is ConcurrencyPolicy.REPLACE:
         active = (child for child in children if child.active)
         replaced, refused = await _delete(active, subject.body, api)
+        # also where another one is refused: the status that says so lists no batch that is being deleted
+        children = tuple(
+            replace(child, leaving=child.leaving or child.name in replaced) for child in children
+        )
         if refused is not None:
             blocker = blocker_of_refusal(refused, now)
             message = (
@@ -159,9 +163,6 @@ async def _start(
                 f"The server says: {refused.message}"
             )
             return StartResult(children, None, replaced, (blocker.reason, message), blocker.until)
-        children = tuple(
-            replace(child, leaving=child.leaving or child.name in replaced) for child in children
-        )
     body = child_object(subject.body, due)
     name = body["metadata"]["name"]
     try:

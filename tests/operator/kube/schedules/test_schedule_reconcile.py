@@ -218,6 +218,18 @@ def test_what_cannot_be_replaced_is_reported_and_the_next_batch_waits_for_it() -
     assert (result.deleted, status_of(api.schedule()).active_batches) == ((NIGHT,), (NEXT,))
 
 
+def test_of_several_batches_to_replace_those_that_were_deleted_are_listed_no_longer() -> None:
+    api = an_api(concurrencyPolicy="Allow")
+    reconciled(api, FIRST)
+    reconciled(api, FIRST + DAY)
+    edit(api, concurrencyPolicy="Replace")
+    api.broken["delete"] = REFUSAL  # of the first; the second goes
+    result = reconciled(api, FIRST + 2 * DAY)
+    status = status_of(api.schedule())
+    assert (result.deleted, stalled(api)) == ((NEXT,), "AdmissionDenied")
+    assert (status.active, status.active_batches) == (1, (NIGHT,))
+
+
 def test_a_finished_batch_that_may_not_be_deleted_keeps_no_other_and_no_next_one() -> None:
     api = an_api(successfulHistoryLimit=0, concurrencyPolicy="Allow")
     reconciled(api, FIRST)
