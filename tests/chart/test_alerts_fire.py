@@ -28,6 +28,7 @@ from tests.support.exposed import (
     missed,
     notified,
     out_of_memory,
+    out_of_reach,
     unanswered,
     waited,
     waiting,
@@ -85,6 +86,11 @@ TROUBLE: dict[str, tuple[list[tuple[int, Tell]], dict[str, str], str]] = {
         every(int(LONGEST_BACKOFF_SECONDS), 50 * MINUTE, unanswered),
         {"verb": "get", "resource": "ingestbatches"},
         "The API server does not answer get ingestbatches",
+    ),
+    "VideoIngestNamespaceOutOfReach": (
+        [(5 * MINUTE, out_of_reach("media"))],
+        {"namespace": "media"},
+        "Nothing in namespace media is served",
     ),
     "VideoIngestBatchStalled": (
         [(5 * MINUTE, with_status(STALLED))], {"namespace": "default"}, "1 batches in default are stalled",
@@ -150,6 +156,7 @@ NO_TROUBLE: dict[str, list[tuple[int, Tell]]] = {
     "VideoIngestReconcileErrors": every(6 * MINUTE, 2 * HOUR, failing_look),
     "VideoIngestReconcileBacklog": [(5 * MINUTE, waiting(100))],
     "VideoIngestApiServerRefuses": [(50 * MINUTE, unanswered)],
+    "VideoIngestNamespaceOutOfReach": [(5 * MINUTE, out_of_reach("media")), (19 * MINUTE, out_of_reach())],
     "VideoIngestBatchStalled": [(5 * MINUTE, with_status(STALLED)), (34 * MINUTE, with_status(a_status()))],
     "VideoIngestBreakerOpen": [
         (5 * MINUTE, with_status(a_status(over(a_run(0), Reason.BOT_CHECK)))),
@@ -288,6 +295,7 @@ def test_a_day_without_trouble_is_a_silent_one() -> None:
         with_status(a_status(over(a_run(0)), over(a_run(1), Reason.PRIVATE), a_run(2)))(process)
         given_up(done % 30 == 0)(process)
         waiting(done % 20)(process)
+        out_of_reach(*(["media"] if second == 6 * HOUR else []))(process)  # made again at once
         for number in range(100):
             process.metrics.reconciled("batch", 0.1, "ConflictError" if number + done == 150 else None)
             process.metrics.api_request("update", "ingestbatches/status", 409 if number == 7 else 200, 0.1)

@@ -27,7 +27,18 @@ from testkit.objects.builders import NOW, a_receipt, a_run, ended_by, in_another
 from testkit.objects.statuses import a_status
 from testkit.prometheus.engine import SCRAPE_SECONDS, values
 from tests.support.chart import CHART, Json, case, objects_in, of_kind, template
-from tests.support.exposed import HOUR, MINUTE, TALKS, OperatorProcess, Story, Tell, a_target, born, notified
+from tests.support.exposed import (
+    HOUR,
+    MINUTE,
+    TALKS,
+    OperatorProcess,
+    Story,
+    Tell,
+    a_target,
+    born,
+    notified,
+    out_of_reach,
+)
 
 EXPRESSIONS = [
     target["expr"]
@@ -94,6 +105,7 @@ def worked(process: OperatorProcess) -> None:
     broken = over(a_run(1, node="gpu-7"), Reason.GPU_BROKEN)
     metrics.accepted(TALKS, None, a_status(over(a_run(0), Reason.BOT_CHECK), broken, over(a_run(2))))
     process.waiting["batch"] = 3
+    out_of_reach("media")(process)
     metrics.reconciled("batch", 0.2, None)
     metrics.reconciled("batch", 0.3, "BusyError")
     metrics.api_request("create", "jobs", 201, 0.1)

@@ -218,8 +218,8 @@ def test_a_batch_is_counted_where_it_is_and_not_where_the_operator_is() -> None:
     of the pod it asked."""
     ours = {name for name, (_, labels) in PAGE.items() if "namespace" in labels}
     assert ours == {
-        "video_ingest_batches", "video_ingest_profiles", "video_ingest_recordings",
-        "video_ingest_retention_profiles",
+        "video_ingest_batches", "video_ingest_namespace_out_of_reach", "video_ingest_profiles",
+        "video_ingest_recordings", "video_ingest_retention_profiles",
     }  # fmt: skip
     (operator,) = of_kind(case("everything"), "PodMonitor", "-operator-operator")
     (endpoint,) = operator["spec"]["podMetricsEndpoints"]

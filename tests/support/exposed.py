@@ -157,6 +157,13 @@ def waiting(keys: int) -> Tell:
     return lambda process: process.waiting.update(batch=keys)
 
 
+def out_of_reach(*namespaces: str) -> Tell:
+    """These are, of the two that it serves."""
+    return lambda process: process.metrics.out_of_reach(
+        {each: each in namespaces for each in ("default", "media")}
+    )
+
+
 def failing_look(process: OperatorProcess) -> None:
     process.metrics.reconciled("batch", 0.2, "BusyError")
 

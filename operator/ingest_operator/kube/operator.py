@@ -9,13 +9,15 @@ import contextlib
 import logging
 import socket
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Final
 
 from ingest_contract.names import GROUP, VERSION
+from ingest_contract.status import IngestBatchStatus
+from ingest_operator.core.outcome import Run
 from ingest_operator.kube.api.client import Api, connected
 from ingest_operator.kube.api.errors import ApiError
 from ingest_operator.kube.api.names import BATCH_UID
@@ -81,7 +83,7 @@ class Operator:
         statuses = ProfileStatuses(api, self._profiles)
         deps = Deps(
             api, self._batches, self._profiles, self._speakers, statuses, self._seen, poller, clock,
-            instruments.metrics.seen, instruments.accepted, instruments.webhook, self._wake,
+            instruments.metrics.seen, self._accepted, instruments.webhook, self._wake,
         )  # fmt: skip
         self._restored: ClusterRestoredError | None = None
         self._controller = BatchController(deps)
@@ -105,7 +107,8 @@ class Operator:
                 PODS, self._seen.pods, lambda it: self._enqueue_owner(self._seen.batch_of(it)), BATCH_UID
             ),
         )
-        self._lists = Lists(api, self.watched, options.namespaces, instruments.health)
+        told = instruments.health, instruments.metrics.out_of_reach
+        self._lists = Lists(api, self.watched, options.namespaces, *told)
         self._lists.expect(options.sweep_seconds)
 
     def _queue(self, kind: str, reconcile: Reconcile[Key]) -> WorkQueue[Key]:
@@ -164,6 +167,19 @@ class Operator:
                 return
             except Exception:
                 LOG.warning("a list failed; the watches go on", exc_info=True, extra={"action": "sweep"})
+
+    def _accepted(
+        self,
+        batch: Object,
+        before: IngestBatchStatus | None,
+        after: IngestBatchStatus,
+        ended: Iterable[Run] = (),
+    ) -> None:
+        """A status was accepted. Of a batch whose deletion was seen before that answer, nothing is told to
+        come: nobody would take it back."""
+        self._instruments.accepted(batch, before, after, ended)
+        if self._batches.with_uid(batch["metadata"]["uid"]) is None:
+            self._instruments.forgotten(batch)
 
     def _wake(self, key: Key) -> None:
         self._batch_queue.enqueue(key)

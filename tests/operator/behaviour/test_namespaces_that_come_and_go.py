@@ -14,6 +14,8 @@ from testkit.cluster.running_operator import RunningOperator
 from testkit.cluster.scene import Scene
 from tests.support.operator_pages import Pages
 
+AWAY = 'video_ingest_namespace_out_of_reach{{namespace="{}"}} {}.0'
+
 
 def test_an_operator_begins_without_a_namespace_that_is_gone_and_serves_it_when_it_is_back(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
@@ -28,6 +30,8 @@ def test_an_operator_begins_without_a_namespace_that_is_gone_and_serves_it_when_
         away = json.loads(pages.get("readyz")[1])["outOfReach"]
         assert len(away) == 12
         assert all(each.endswith(f" in {other}") for each in away)
+        assert AWAY.format(other, 1) in pages.get("metrics")[1]
+        assert AWAY.format(scene.namespace, 0) in pages.get("metrics")[1]
         scene.play()
         scene.batch()
         scene.until_state("Complete")
@@ -44,3 +48,4 @@ def test_an_operator_begins_without_a_namespace_that_is_gone_and_serves_it_when_
         back.until_state("Complete")
         until(lambda: json.loads(pages.get("readyz")[1])["outOfReach"] == [], "it counts again")
         assert pages.get("readyz")[0] == HTTPStatus.OK
+        assert AWAY.format(other, 0) in pages.get("metrics")[1]

@@ -6,7 +6,7 @@ namespaces, nodes or GPUs; no series has the name of a batch or of a recording. 
 `docs/metrics.md`.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Final
 
@@ -65,6 +65,12 @@ class Metrics:
             "video_ingest_queue_keys",
             "Objects that wait for a reconcile.",
             ["kind"],
+            registry=registry,
+        )
+        self._away = Gauge(
+            "video_ingest_namespace_out_of_reach",
+            "Whether every list in a watched namespace is refused: 1, or 0.",
+            ["namespace"],
             registry=registry,
         )
         self._requests = counter(
@@ -167,6 +173,11 @@ class Metrics:
     def queue(self, kind: str, waiting: Callable[[], int]) -> None:
         """Call `waiting` for the length of a queue whenever metrics are read."""
         self._queue.labels(kind).set_function(waiting)
+
+    def out_of_reach(self, namespaces: Mapping[str, bool]) -> None:
+        """Whether each watched namespace is out of reach."""
+        for namespace, away in namespaces.items():
+            self._away.labels(namespace).set(away)
 
     def event(self, result: str) -> None:
         """An Event was posted, or not."""

@@ -4,6 +4,7 @@ reach.
 The operator may read no namespaces. One that is deleted takes the operator's Role with it, so every list in
 it is refused for want of a right: it is then left out of what makes the operator ready, until a list there is
 answered again. If that is so in all of them, nothing is left out: then the operator's own rights are missing.
+Either way the metrics say which are out of reach.
 """
 
 import logging
@@ -41,18 +42,30 @@ class Signs(Protocol):
         """Nothing is to be seen of these now, and of no others."""
 
 
+OutOfReach = Callable[[Mapping[str, bool]], object]
+"""Takes whether each watched namespace is out of reach; `*` stands for all of them, in one list."""
+
+
 class Lists:
     """Of every watched kind in every watched namespace."""
 
-    def __init__(self, api: Api, watched: Sequence[Watched], namespaces: Sequence[str], signs: Signs) -> None:
+    def __init__(
+        self,
+        api: Api,
+        watched: Sequence[Watched],
+        namespaces: Sequence[str],
+        signs: Signs,
+        out_of_reach: OutOfReach = lambda _: None,
+    ) -> None:
         """No namespaces means all of them, in one list."""
-        self._api, self._watched, self._signs = api, watched, signs
+        self._api, self._watched, self._signs, self._out_of_reach = api, watched, signs, out_of_reach
         self._namespaces: tuple[str | None, ...] = tuple(namespaces) or (None,)
         self._newest: dict[str, int] = {}
         self._away: frozenset[str | None] = frozenset()
 
     def expect(self, every_seconds: float) -> None:
-        """Tell how often each list and each watch is due."""
+        """Tell how often each list and each watch is due, and that no namespace is out of reach yet."""
+        self._tell(())
         for each, namespace in product(self._watched, self._namespaces):
             within = 2 * every_seconds + SWEEP_TAKES_SECONDS
             self._signs.expect(list_of(each.resource.plural, namespace), within)
@@ -96,6 +109,7 @@ class Lists:
             if len(errors) == len(self._watched)
             and all(error.status == HTTPStatus.FORBIDDEN for error in errors)
         )
+        self._tell(away)
         if away == {*self._namespaces}:
             away = frozenset()
         for namespace in away - self._away:
@@ -111,6 +125,9 @@ class Lists:
         self._away = away
         named = [(each.resource.plural, of) for each in self._watched for of in away]
         self._signs.excuse([sign(*each) for each in named for sign in (list_of, watch_of)])
+
+    def _tell(self, away: Collection[str | None]) -> None:
+        self._out_of_reach({each or "*": each in away for each in self._namespaces})
 
     def _require_history(self, name: str, version: int) -> None:
         """Lists are read from etcd, so each is at least as new as the one before."""

@@ -333,6 +333,7 @@ def busy(metrics: Metrics) -> Metrics:
         None,
         a_status(over(a_run(0), Reason.BOT_CHECK), over(a_run(1, node="gpu-7"), Reason.GPU_BROKEN)),
     )
+    metrics.out_of_reach({"default": False, "media": True})
     cost = CostStatus(currency="EUR", gpu_hour="2.49", total="2.49")
     metrics.paid(a_status().model_copy(update={"cost": cost}), over(a_run(0)))
     return metrics
@@ -342,7 +343,7 @@ def test_names_say_their_unit_counters_end_in_total_and_every_help_is_a_sentence
     units = {
         "histogram": ("_seconds", "_ratio"),
         "counter": ("_total",),
-        "gauge": ("_recordings", "_batches", "_profiles", "_open", "_avoided", "_keys", "_mib"),
+        "gauge": ("_recordings", "_batches", "_profiles", "_open", "_avoided", "_keys", "_mib", "_reach"),
     }
     for family in text_string_to_metric_families(busy.exposition().decode()):
         if family.name.startswith("process_"):

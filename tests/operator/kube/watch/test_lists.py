@@ -1,6 +1,7 @@
 """Lists of everything: what is gone keeps no operator from being ready, and what is back counts again."""
 
 import asyncio
+from collections.abc import Mapping
 from typing import Any, cast
 
 import pytest
@@ -23,12 +24,12 @@ class Server:
     """Answers lists, or refuses them by (plural, namespace)."""
 
     def __init__(self) -> None:
-        self.refused: dict[tuple[str, str], ApiError] = {}
+        self.refused: dict[tuple[str, str | None], ApiError] = {}
 
     def refuse(self, namespace: str, error: ApiError, *kinds: Resource) -> None:
         self.refused |= {(kind.plural, namespace): error for kind in kinds or (JOBS, PODS)}
 
-    async def list(self, resource: Resource, namespace: str, **_: Any) -> tuple[list[Object], str]:
+    async def list(self, resource: Resource, namespace: str | None, **_: Any) -> tuple[list[Object], str]:
         if (error := self.refused.get((resource.plural, namespace))) is not None:
             raise error
         return ([JOB] if (resource, namespace) == (JOBS, "media") else []), "9"
@@ -41,8 +42,12 @@ class Scene:
         self.server, self.now, self.enqueued = Server(), 0.0, list[Object]()
         self.health = Health(lambda: self.now)
         watched = [Watched(kind, Cache(), self.enqueued.append) for kind in (JOBS, PODS)]
-        self.lists = Lists(cast("Api", self.server), watched, NAMES, self.health)
+        self.out_of_reach: Mapping[str, bool] = {}
+        self.lists = Lists(cast("Api", self.server), watched, NAMES, self.health, self._hear)
         self.lists.expect(60.0)
+
+    def _hear(self, namespaces: Mapping[str, bool]) -> None:
+        self.out_of_reach = namespaces
 
     def sweep(self, *, watches_of: tuple[str, ...] = NAMES) -> None:
         asyncio.run(self.lists.sweep())
@@ -64,6 +69,7 @@ def test_an_operator_is_ready_without_a_namespace_that_is_gone_and_says_so(scene
     scene.sweep(watches_of=("here",))
     ready, body = scene.health.is_ready()
     assert (ready, body["outOfReach"]) == (True, AWAY)
+    assert scene.out_of_reach == {"here": False, "media": True}
     assert sorted(body["fresh"]) == [name.replace("media", "here") for name in AWAY]
 
 
@@ -74,6 +80,7 @@ def test_a_namespace_that_is_back_is_listed_and_has_time_until_its_watches_must_
     scene.server.refused.clear()
     scene.sweep(watches_of=("here",))
     assert scene.enqueued == [JOB]
+    assert scene.out_of_reach == {"here": False, "media": False}
     assert scene.health.is_ready() == (
         True, {"stale": {}, "fresh": scene.health.is_ready()[1]["fresh"], "outOfReach": []}
     )  # fmt: skip
@@ -101,7 +108,7 @@ def test_what_is_no_missing_namespace_makes_the_operator_unready(
         scene.sweep()
     ready, body = scene.health.is_ready()
     assert (ready, set(body["stale"])) == (False, {f"list of {kind.plural} in media" for kind in kinds})
-    assert body["outOfReach"] == []
+    assert (body["outOfReach"], scene.out_of_reach) == ([], {"here": False, "media": False})
 
 
 def test_an_operator_without_any_right_is_not_ready(scene: Scene) -> None:
@@ -110,6 +117,18 @@ def test_an_operator_without_any_right_is_not_ready(scene: Scene) -> None:
     with pytest.raises(RefusedError):
         scene.sweep()
     assert not scene.health.is_ready()[0]
+    assert scene.out_of_reach == {"here": True, "media": True}
+
+
+def test_an_operator_of_the_whole_cluster_says_of_all_namespaces_whether_they_are_out_of_reach() -> None:
+    server, said = Server(), list[Mapping[str, bool]]()
+    server.refused[JOBS.plural, None] = FORBIDDEN
+    watched = [Watched(JOBS, Cache(), lambda _: None)]
+    lists = Lists(cast("Api", server), watched, (), Health(lambda: 0.0), said.append)
+    lists.expect(60.0)
+    with pytest.raises(RefusedError):
+        asyncio.run(lists.sweep())
+    assert said == [{"*": False}, {"*": True}]
 
 
 def test_a_namespace_that_is_gone_is_reported_once_and_its_return_too(
