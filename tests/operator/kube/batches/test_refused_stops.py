@@ -2,49 +2,23 @@
 waits for them."""
 
 import asyncio
-from typing import Any
 
-from typing_extensions import override
-
-from ingest_operator.kube.api.errors import RefusalCause, RefusedError
 from ingest_operator.kube.api.names import STOPPED
 from ingest_operator.kube.api.refusals import blocker_of_refusal
-from ingest_operator.kube.api.resources import BATCHES, JOBS, Object, Resource
-from ingest_operator.kube.batches.job_cluster import REFUSED_SECONDS
-from ingest_operator.kube.batches.pending import UNREPEATED_SECONDS, PendingStarts
-from testkit.cluster.memory_api import MemoryApi
+from ingest_operator.kube.api.resources import BATCHES, JOBS, Object
+from ingest_operator.kube.batches.pending import REFUSED_SECONDS, UNREPEATED_SECONDS, PendingStarts
+from testkit.cluster.memory_api import REFUSAL, MemoryApi, RefusingApi
 from testkit.cluster.one_batch import OneBatch
 from testkit.objects import kube_objects as kube
 from testkit.objects.builders import NOW
 
-REFUSAL = RefusedError(403, "Forbidden", "denied by the auditors", RefusalCause.ADMISSION)
 
-
-class StubbornApi(MemoryApi):
+def stubborn(known: MemoryApi) -> RefusingApi:
     """Lets nobody change or delete the Job of the first recording, while it is told so."""
-
-    def __init__(self, known: MemoryApi) -> None:
-        super().__init__()
-        self.__dict__ |= known.__dict__
-        self.refuses = True
-
-    @override
-    async def patch(self, resource: Resource, namespace: str, name: str, body: Object, **_: Any) -> Object:
-        self._judge(resource, name)
-        return await super().patch(resource, namespace, name, body)
-
-    @override
-    async def delete(self, resource: Resource, namespace: str, name: str, *, uid: str) -> None:
-        self._judge(resource, name)
-        await super().delete(resource, namespace, name, uid=uid)
-
-    def _judge(self, resource: Resource, name: str) -> None:
-        if self.refuses and resource == JOBS and name.endswith("-0-1"):
-            self.writes.append(f"refused {name}")
-            raise REFUSAL
+    return RefusingApi(known, "patch", "delete", of=lambda kind, name: kind == JOBS and name.endswith("-0-1"))
 
 
-def halted(recordings: int) -> tuple[OneBatch, StubbornApi]:
+def halted(recordings: int) -> tuple[OneBatch, RefusingApi]:
     """A batch whose runs are under way and should be stopped."""
     batch = OneBatch(recordings)
     for index in range(recordings):
@@ -52,7 +26,7 @@ def halted(recordings: int) -> tuple[OneBatch, StubbornApi]:
     body = batch.body | {"spec": batch.body["spec"] | {"suspend": True, "suspendMode": "Kill"}}
     batch.body = batch.api.put(BATCHES, body)
     batch.batches.offer(batch.body)
-    api = batch.api = StubbornApi(batch.api)
+    api = batch.api = stubborn(batch.api)
     return batch, api
 
 
@@ -76,7 +50,7 @@ def test_a_run_that_cannot_be_stopped_keeps_no_other_and_is_reported_and_tried_a
     for _ in range(3):
         asyncio.run(batch.reconcile(operator))
     assert stopped(batch) == ["-1-1", "-2-1"]
-    assert len([write for write in api.writes if write.startswith("refused")]) == 1
+    assert len(api.refused) == 1
     said = stalled(batch)
     assert (said["status"], said["reason"]) == ("True", "AdmissionDenied")
     assert "-0-1 cannot be stopped and goes on." in said["message"]
@@ -98,11 +72,11 @@ def test_a_lingering_job_that_may_not_be_deleted_fails_no_reconcile_and_is_tried
     suspended = kube.suspended(stopped=True)["status"]
     over = job | {"metadata": stopped_by_us, "spec": job["spec"] | {"suspend": True}, "status": suspended}
     batch.seen.jobs.offer(batch.api.put(JOBS, over))
-    api = batch.api = StubbornApi(batch.api)
+    api = batch.api = stubborn(batch.api)
     operator = batch.operator()
     for _ in range(3):
         asyncio.run(batch.reconcile(operator))
-    assert [write for write in api.writes if write.startswith("refused")] == [f"refused {name}"]
+    assert api.refused == [f"delete jobs/{name}"]
     assert batch.started() == [0]  # its next run
     api.refuses = False
     batch.clock += REFUSED_SECONDS
