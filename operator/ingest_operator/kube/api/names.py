@@ -82,6 +82,8 @@ _PLACE: Final = re.compile(
     rf"-[0-9a-f]{{{_UID_CHARACTERS}}}-({PLAN}-)?(0|[1-9][0-9]{{0,6}})-([1-9][0-9]{{0,6}})\Z"
 )
 
+_ORDER: Final = re.compile(rf"-(order-[0-9a-f]{{{_HASH_DIGITS}}})\Z")
+
 
 def trace_of(uid: str) -> str:
     """The trace of everything that is done for a batch. It also shows that a status is the batch's own."""
@@ -196,6 +198,12 @@ def order_map_name(owner: Owner, content: str) -> str:
     """The ConfigMap with what the orders of a batch share.
     Other content gets another name, so the map can be immutable."""
     return _name(owner, f"order-{hashlib.sha256(content.encode()).hexdigest()[:_HASH_DIGITS]}")
+
+
+def is_order_map_name(owner: Owner, name: str) -> bool:
+    """Whether `order_map_name` would give this name to some content of the batch."""
+    found = _ORDER.search(name)
+    return found is not None and _name(owner, found[1]) == name
 
 
 def _name(owner: Owner, what: str) -> str:

@@ -78,6 +78,8 @@ class BatchController:
             finally:  # however that ended: what stands in the status is told
                 if self._states.get(key) is state:
                     at_latest = deliver_due(self._deps, owner, state, now)
+                else:  # it went meanwhile, and may have taken room since
+                    self._room.release(key)
             return sooner(planned, at_latest)
 
     async def _nearer(self, owner: Owner, state: BatchState, now: float) -> Requeue:
@@ -162,7 +164,12 @@ class BatchController:
         context = self._context(owner, state)
         cluster = KubeCluster(self._deps.api, seen, context, state.remembered, now, total=status.counts.total)
         found = await clear_up(cluster, restore(status))
-        return None if found is None else requeue(status, found, now)
+        if found is None:
+            return None
+        # after a restart nothing is looked for where no Job is left: thousands of batches may be done
+        tidy = bool(seen.jobs.of(owner.identity) or state.old_orders.uids)
+        orders = await state.old_orders.clear(self._deps.api, seen, context, now) if tidy else None
+        return requeue(status, (*found, orders), now)
 
     def _make_room(self, owner: Owner, state: BatchState) -> None:
         """Keep the plans in memory, or make room for them, at the cost of a larger namespace if need be.
@@ -235,7 +242,9 @@ class BatchController:
 
         sites = None if batch.spec.is_from_store else self._sites_of(context)
         decision = await reconcile(batch, cluster, state.statuses, now, accepted, sites)
-        moments = (decision.next_at, plan.again_at, await cluster.clear())
+        moments = [decision.next_at, plan.again_at, await cluster.clear()]
+        if batch.planned is not None:
+            moments.append(await state.old_orders.clear(self._deps.api, self._deps.seen, context, now))
         return decision, requeue(decision.status, moments, now, decision.written)
 
     def _sites_of(self, context: BatchContext) -> ProfileSites:

@@ -37,7 +37,14 @@ from ingest_operator.kube.batches.batch_jobs import (
     runs_by_job,
 )
 from ingest_operator.kube.batches.context import BatchContext
-from ingest_operator.kube.batches.pending import JobAndPod, PendingStarts, Poller, RunKey
+from ingest_operator.kube.batches.pending import (
+    DOUBT_SECONDS,
+    REFUSED_SECONDS,
+    JobAndPod,
+    PendingStarts,
+    Poller,
+    RunKey,
+)
 from ingest_operator.kube.batches.refused_starts import refusal_of, unstoppable
 from ingest_operator.kube.batches.shared_orders import SharedOrders
 from ingest_operator.kube.manifests.ingest_job import run_job
@@ -57,13 +64,6 @@ ANY_RECORDINGS: Final = 10_000_000
 
 DELETIONS: Final = 100
 """Jobs deleted in one reconcile at most: a batch whose 10,000 Jobs fall due together must go on."""
-
-REFUSED_SECONDS: Final = 600.0
-"""Seconds until a Job is deleted again whose deletion was refused: by a policy, or for want of a right."""
-
-DOUBT_SECONDS: Final = 90.0
-"""Seconds after a create call without response until the API server surely does not apply it: the client
-gives up within 30, the server after 60 (kubernetes `apiserver/pkg/server/config.go`)."""
 
 
 class KubeCluster:

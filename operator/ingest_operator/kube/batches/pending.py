@@ -15,6 +15,13 @@ RunKey = tuple[int, int]
 UNREPEATED_SECONDS: Final = 2 * RESYNC_SECONDS
 """Seconds after which a refused call that was due has been repeated if it is still wanted: two reconciles."""
 
+REFUSED_SECONDS: Final = 600.0
+"""Seconds until an object is deleted again whose deletion was refused, by a policy or for want of a right."""
+
+DOUBT_SECONDS: Final = 90.0
+"""Seconds after a create call without response until the API server surely does not apply it: the client
+gives up within 30, the server after 60 (kubernetes `apiserver/pkg/server/config.go`)."""
+
 K = TypeVar("K")
 
 JobAndPod = tuple[Object, Object | None]

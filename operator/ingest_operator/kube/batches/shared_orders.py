@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import Sequence
 
 from ingest_operator.core.actions import Start
+from ingest_operator.core.memory_ladder import LAST_RUNG
 from ingest_operator.core.orders import Orders
 from ingest_operator.core.phases import Phase
 from ingest_operator.kube.api.client import Api
@@ -74,6 +75,17 @@ class SharedOrders:
             return await self._api.create(*where, body)
         except AlreadyExistsError:
             return await self._api.get(*where, body["metadata"]["name"])
+
+
+def order_names(owner: Owner, orders: Orders) -> frozenset[str]:
+    """The names of all that some start could need now. Raises `OrderTooLargeError`."""
+    kinds = [
+        _kind(phase, rung, cached=cached)
+        for phase in Phase
+        for rung in range(LAST_RUNG + 1)
+        for cached in ((False, True) if phase is Phase.INGEST else (False,))
+    ]
+    return frozenset(shared_order_map(owner, orders, kind)["metadata"]["name"] for kind in kinds)
 
 
 def _kind(phase: Phase, rung: int, *, cached: bool) -> Start:

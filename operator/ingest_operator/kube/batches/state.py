@@ -9,6 +9,7 @@ from ingest_contract.status import IngestBatchStatus
 from ingest_operator.core.outcome import Run
 from ingest_operator.kube.api.client import Api
 from ingest_operator.kube.api.resources import Object
+from ingest_operator.kube.batches.old_orders import OldOrders
 from ingest_operator.kube.batches.pending import PendingStarts, Poller
 from ingest_operator.kube.batches.status_store import KubeStatusStore
 from ingest_operator.kube.observe.queues import Answer
@@ -67,6 +68,7 @@ class BatchState:
     not read again."""
     plan: PlanResult | None = None
     remembered: PendingStarts = field(default_factory=PendingStarts)
+    old_orders: OldOrders = field(default_factory=OldOrders)
     profile: IngestProfile | None = None
     offered: set[str] = field(default_factory=set)
     """What the webhook has of it."""

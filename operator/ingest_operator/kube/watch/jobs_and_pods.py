@@ -124,15 +124,17 @@ memory of ten thousand objects."""
 
 
 def slim_job(job: Object) -> Object:
-    """A Job without its template, of which only stays that it fetches, or that it has several recordings: ten
-    thousand of them must not fill the memory. A slim Job stays as it is."""
+    """A Job without its template, of which only stays that it fetches, or that it has several recordings, and
+    which ConfigMaps it reads: ten thousand of them must not fill the memory. A slim Job stays as it is."""
     spec = job.get("spec", {})
     template = (spec.get("template") or {}).get("metadata") or {}
     labels = template.get("labels") or {}
     role = {"role": FETCH} if FETCH in (labels.get(ROLE), spec.get("role")) else {}
     packed = (template.get("annotations") or {}).get(PACK) or spec.get("pack")
     pack = {"pack": packed} if packed else {}
-    return _slim(job, {"suspend": spec.get("suspend", False)} | role | pack, job.get("status", {}))
+    maps = _config_maps((spec.get("template") or {}).get("spec") or {}) or _picked(spec, ("configMaps",))
+    kept = {"suspend": spec.get("suspend", False)} | role | pack | maps
+    return _slim(job, kept, job.get("status", {}))
 
 
 def slim_pod(pod: Object) -> Object:

@@ -13,8 +13,8 @@ from ingest_operator.core.actions import Start
 from ingest_operator.core.outcome import Ended
 from ingest_operator.kube.api.errors import NotFoundError, UnreachableError
 from ingest_operator.kube.batches.context import BatchContext
-from ingest_operator.kube.batches.job_cluster import DOUBT_SECONDS, KubeCluster
-from ingest_operator.kube.batches.pending import PendingStarts
+from ingest_operator.kube.batches.job_cluster import KubeCluster
+from ingest_operator.kube.batches.pending import DOUBT_SECONDS, PendingStarts
 from ingest_operator.kube.manifests.ingest_job import run_job
 from ingest_operator.kube.watch.jobs_and_pods import JobsAndPods
 from testkit.objects.builders import NOW, a_receipt

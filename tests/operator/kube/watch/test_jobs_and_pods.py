@@ -6,10 +6,13 @@ from typing import Any
 import pytest
 
 from ingest_contract.pods import GpuShare, PodProfile
+from ingest_operator.core.actions import Start
+from ingest_operator.kube.manifests.ingest_job import run_job, shared_order_map
 from ingest_operator.kube.observe.runs import blocker_of, run_of
 from ingest_operator.kube.watch.jobs_and_pods import slim_job, slim_pod
 from testkit.objects import kube_objects as kube
 from testkit.objects.builders import NOW
+from testkit.objects.manifests import ITEM, OWNER, orders_for
 
 PODS = PodProfile(gpu=GpuShare(count=1))
 JOBS = [
@@ -48,3 +51,11 @@ def test_what_nobody_looks_at_is_not_kept() -> None:
     kept = slim_pod(kube.running_pod() | {"spec": {"nodeName": "gpu-1", "containers": [{}]}})
     assert kept["spec"] == {"nodeName": "gpu-1"}
     assert set(kept["status"]["containerStatuses"][0]) == {"name", "image", "state"}
+
+
+def test_a_job_keeps_which_order_its_worker_reads_however_often_it_is_reduced() -> None:
+    start = Start(index=ITEM.index, number=1, charged_attempts=0, rung=0, disruptions=0)
+    job = run_job(OWNER, orders_for(), ITEM, start)
+    once = slim_job(job)
+    assert once["spec"]["configMaps"] == [shared_order_map(OWNER, orders_for(), start)["metadata"]["name"]]
+    assert slim_job(once) == once
