@@ -29,7 +29,7 @@ def is_over(batch: IngestBatch) -> bool:
     }
     if ConditionType.COMPLETE in holding:
         return not is_pass_asked(batch.spec, batch.status.retry_failed)
-    return holding.get(ConditionType.FAILED) == "PlanningFailed"
+    return holding.get(ConditionType.FAILED) == "PlanningFailed" and batch.status.plan is None
 
 
 def on_screen(watcher: PlainWatcher | TerminalWatcher) -> Shown:

@@ -242,6 +242,8 @@ class PlannedSource(ContractModel):
     """Whether a line of a manifest names it: if nothing can be read there, it is left out by itself."""
     store: StoreSource | None = None
     """Which recordings of the store; `url` is then no address."""
+    entry: Count | None = None
+    """Its entry in `spec.sources`: what a person must mend leaves out that entry, and no other."""
 
 
 class PlanOrder(ContractModel):

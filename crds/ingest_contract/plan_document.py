@@ -128,6 +128,10 @@ class PlanDocument(ContractModel):
     undated: Count = 0
     """Recordings of unknown publication date."""
 
+    waiting: Annotated[tuple[Count, ...], Field(min_length=1, max_length=100)] | None = None
+    """Entries of `spec.sources` of which nothing is planned here, because a person must mend something first:
+    a Secret, a right, an address. They are planned apart, and that plan says what."""
+
     @property
     def sha256(self) -> str:
         """sha256 of the document before compression, 64 hex digits."""

@@ -14,7 +14,9 @@ STALLS: Final = MappingProxyType(
         "VoiceUnknown": "The batch names a SpeakerProfile that is not there, or two of its voices show one "
         "name: make it, or name another in a new batch.",
         "ListMissing": "A ConfigMap with addresses does not exist: create it, or leave the entry out of a "
-        "new batch.",
+        "new batch, the other sources go on.",
+        "ClaimMissing": "A PersistentVolumeClaim that a source names does not exist: create it, or leave the "
+        "entry out of a new batch, the other sources go on.",
         "TemplateInvalid": "A template in `pods` of the profile cannot be merged into our pods: fix the "
         "field that the message names.",
         "Invalid": "The API server rejects our object, mostly because of a template in `pods` of the "
@@ -58,10 +60,10 @@ STALLS: Final = MappingProxyType(
         "retrying.",
         "TooManyFailures": "More recordings failed than `retry.maxFailedPercent` allows: fix what most of "
         "them failed by (`ingestctl why` lists it), then run `ingestctl retry`.",
-        "PlanningFailed": "The sources cannot be resolved, so nothing can run: correct what the message "
-        "names in a new batch.",
-        "SourcesInvalid": "The lists of sources cannot be read as addresses: correct what the message names "
-        "in a new batch.",
+        "PlanningFailed": "Sources cannot be resolved, and only the others go on: correct what the message "
+        "names, in the profile or in a new batch.",
+        "SourcesInvalid": "A source or its list cannot be read as addresses, or the profile does not allow "
+        "it: correct what the message names, in the profile, the list or a new batch.",
     }
 )
 """Reasons of `Stalled` and `Failed` that are no row of the failure table. Each sentence: the cause, a colon,

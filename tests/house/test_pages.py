@@ -12,6 +12,7 @@ from ingest_operator.core.conditions import TOO_MANY_FAILURES
 from ingest_operator.core.profile_readiness import POD_NOT_CREATED
 from ingest_operator.core.vanished import JOB_VANISHED
 from ingest_operator.kube.api.refusals import ANSWERS, NAME_TAKEN
+from ingest_operator.kube.manifests.sources import MissingClaimError, MissingSourceError
 
 HOUSE = Path(__file__).resolve().parents[2]
 EXAMPLES = sorted((HOUSE / "examples").glob("*.yaml"))
@@ -38,6 +39,7 @@ def holds() -> set[str]:
     beside those of the failure table."""
     code = "".join(path.read_text(encoding="utf-8") for path in (HOUSE / "operator").rglob("*.py"))
     literal = set(re.findall(r'Blocker\(\s*"([A-Za-z]+)"', code))
+    literal |= {MissingSourceError.reason, MissingClaimError.reason}
     return (
         literal | {reason for reason, _, _ in ANSWERS.values()} | {JOB_VANISHED, NAME_TAKEN, POD_NOT_CREATED}
     )

@@ -157,17 +157,19 @@ class PlanScene:
         """The pod that a kubelet would be running."""
         return next((pod for pod in await self.made_pods() if pod["status"]["phase"] == "Pending"), None)
 
-    async def plan(self, pod: Object, begins: int = 0) -> PlanDocument:
-        """Play a worker that plans: one recording per source, none that is known."""
+    async def plan(self, pod: Object, begins: int = 0, waiting: tuple[int, ...] = ()) -> PlanDocument:
+        """Play a worker that plans: one recording per source, none that is known, and none of the entries
+        that are left out."""
         order = await self.order(
             int(pod["metadata"]["labels"]["batch.kubernetes.io/job-name"].split("-")[-2])
         )
-        fresh = [source.url for source in order.sources if _id(source.url) not in order.known]
+        there = [source for source in order.sources if source.entry not in waiting]
+        fresh = [source.url for source in there if _id(source.url) not in order.known]
         items = [
             Item(index=order.first_index + begins + place, id=_id(url), url=url, duration_seconds=60)
             for place, url in enumerate(fresh)
         ]
-        document = PlanDocument(items=tuple(items))
+        document = PlanDocument(items=tuple(items), waiting=waiting or None)
         self.logs.setdefault(
             pod["metadata"]["name"], "\n".join(("a line of another kind", *frames(document)))
         )

@@ -9,8 +9,8 @@ from ingest_operator.core.blocker import Blocker
 from ingest_operator.kube.planning.attempts import PlanAttempt, PlanRequest
 from testkit.objects.builders import NOW, a_failure, a_run, ended_by, over
 
-REQUEST = PlanRequest(1, "order-a", "job-a")
-MENDED = PlanRequest(1, "order-a", "job-b")
+REQUEST = PlanRequest("0", "order-a", "job-a")
+MENDED = PlanRequest("0", "order-a", "job-b")
 FINISHED = Receipt(result="Succeeded", seconds=3.0, plan=PlanSummary(items=0, sha256="0" * 64))
 
 

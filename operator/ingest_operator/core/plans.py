@@ -1,13 +1,14 @@
 """The plans of a batch, taken together. Pure.
 
-A recording's index never changes: sources that are added later make a further plan, whose recordings come
-after.
+A recording's index never changes: sources that are added later, and those for which something was missing,
+make a further plan, whose recordings come after.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, field
 
+from ingest_contract.intervals import decode, encode
 from ingest_contract.order import Item
 from ingest_contract.plan_document import PlanDocument
 from ingest_contract.status import PlanStatus, ReasonCount
@@ -18,9 +19,26 @@ class Plan:
     """One plan of a batch."""
 
     sources: int
-    """Entries of `spec.sources` that this plan and the plans before it cover."""
+    """How many entries of `spec.sources` this plan and the plans before it cover."""
     document: PlanDocument
     """What the plan found."""
+    entries: str | None = field(default=None, kw_only=True)
+    """Which of them this plan covers, as intervals; None for those that follow the ones before it."""
+
+
+def entries_of(plans: Iterable[Plan]) -> frozenset[int]:
+    """The entries of `spec.sources` that are planned."""
+    found = set[int]()
+    for plan in plans:
+        found.update(range(len(found), plan.sources) if plan.entries is None else decode(plan.entries))
+    return frozenset(found)
+
+
+def entries_after(plans: Sequence[Plan], entries: Collection[int]) -> str | None:
+    """The `entries` of a plan that follows these."""
+    done = covered_by(plans)
+    in_order = {*entries_of(plans), *entries} == {*range(done + len(entries))} and min(entries) == done
+    return None if in_order else encode(entries)
 
 
 def covered_by(plans: Sequence[Plan]) -> int:

@@ -1,7 +1,7 @@
 """A list of addresses or JSON objects, one per line, as sources of a plan. Pure; the same list means the same
 in a cluster and on a workstation."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -41,9 +41,11 @@ class Fitting:
     """The sources of a batch that one plan order takes."""
 
     sources: tuple[PlannedSource, ...]
-    """Addresses; duplicates are among them only where there is room."""
-    covered: int
-    """Entries of `spec.sources` that are planned when this plan is frozen."""
+    """Addresses; duplicates are among them only where there is room. None if no entry has any."""
+    entries: tuple[int, ...]
+    """The entries of `spec.sources` that are planned when this plan is frozen."""
+    problems: tuple[SourceError, ...] = ()
+    """Why other entries cannot be planned as they are written, or not yet."""
 
 
 def parse_source_list(text: str, speakers: SpeakerCount, where: str) -> tuple[PlannedSource, ...]:
@@ -62,31 +64,36 @@ def in_the_store(store: StoreSource) -> PlannedSource:
     return PlannedSource(url=STORE_URL, store=store)
 
 
-def fit_for_one_plan(groups: Sequence[Sequence[PlannedSource]], first: int = 0) -> Fitting:
+def fit_for_one_plan(
+    groups: Mapping[int, Sequence[PlannedSource]], problems: Sequence[SourceError] = ()
+) -> Fitting:
     """As many whole sources as one plan order takes, from the first on; the next plan takes the next ones.
+    An entry that alone has more addresses than an order takes is among the problems.
 
     Args:
-        groups: For each entry of `spec.sources`, from number `first` on, the addresses that it stands for.
-        first: The number of the first one, for messages.
+        groups: The addresses that entries of `spec.sources` stand for, by their numbers, in order.
+        problems: Why there is no group of others.
 
     Raises:
-        SourceError: one entry alone has more addresses than an order takes, or none of them has any.
+        SourceError: no entry has any address, and there are no problems.
     """
-    taken: list[PlannedSource] = []
-    for position, group in enumerate(groups, start=first):
+    taken, entries, found = list[PlannedSource](), list[int](), list(problems)
+    for number, group in groups.items():
         fresh = list(group) if _fits([*taken, *group]) else _without_doubles(group, taken)
         if len(fresh) > MAX_ADDRESSES:
             said = (
                 f"{len(fresh)} different addresses, and one plan takes {MAX_ADDRESSES}: "
                 "make two sources of this list"
             )
-            raise SourceError(f"spec.sources[{position}]: {said}")
+            found.append(SourceError(f"spec.sources[{number}]: {said}"))
+            continue
         if taken and not _fits([*taken, *fresh]):
-            return Fitting(tuple(taken), position)
-        taken += fresh
-    if not taken:
+            break
+        taken += [each.model_copy(update={"entry": number}) for each in fresh]
+        entries.append(number)
+    if not taken and not found:
         raise SourceError("spec.sources: the lists hold no address; every line is empty or begins with #")
-    return Fitting(tuple(taken), first + len(groups))
+    return Fitting(tuple(taken), tuple(entries), tuple(found))
 
 
 def _fits(sources: Sequence[PlannedSource]) -> bool:

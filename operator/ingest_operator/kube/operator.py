@@ -107,8 +107,8 @@ class Operator:
                 PODS, self._seen.pods, lambda it: self._enqueue_owner(self._seen.batch_of(it)), BATCH_UID
             ),
         )
-        told = instruments.health, instruments.metrics.out_of_reach
-        self._lists = Lists(api, self.watched, options.namespaces, *told)
+        listeners = instruments.health, instruments.metrics.out_of_reach
+        self._lists = Lists(api, self.watched, options.namespaces, *listeners)
         self._lists.expect(options.sweep_seconds)
 
     def _queue(self, kind: str, reconcile: Reconcile[Key]) -> WorkQueue[Key]:

@@ -18,7 +18,14 @@ from ingest_contract.text import counted
 from ingest_operator.core.batch import PlannedItems
 from ingest_operator.core.orders import Orders
 from ingest_operator.core.outcome import Ended, Run, outcome_of
-from ingest_operator.core.plans import Plan, covered_by, items_of, status_of
+from ingest_operator.core.plans import (
+    Plan,
+    covered_by,
+    entries_after,
+    entries_of,
+    items_of,
+    status_of,
+)
 from ingest_operator.core.timestamps import to_rfc3339
 from ingest_operator.local.cluster import Site
 from ingest_operator.local.folders import BatchFolder, RunFolder, read_json, write_atomically
@@ -56,19 +63,22 @@ async def make_plans(
     say = gate.say
     spec = orders.batch.spec
     done = _frozen(site.folder)
-    while (covered := covered_by(done)) < len(spec.sources):
-        fitting = planned_sources(spec, mounts, covered)
-        say(f"planning: looking at {counted(fitting.covered - covered, 'source')}")
+    while left := [number for number in range(len(spec.sources)) if number not in entries_of(done)]:
+        fitting = planned_sources(spec, mounts, left)
+        say(f"planning: looking at {counted(len(fitting.entries), 'source')}")
         order = partial(orders.to_plan, fitting.sources, folders_of(mounts), items_of(done))
         number = len(done)
         document = await _planned(order, site, number, gate, stop)
+        planned = set(fitting.entries).difference(document.waiting or ())
+        plan = Plan(covered_by(done) + len(planned), document, entries=entries_after(done, planned))
         frozen = {
-            "sources": fitting.covered,
+            "sources": plan.sources,
+            "entries": plan.entries,
             "at": to_rfc3339(time.time()),
             "document": json.loads(document.to_json()),
         }
         write_atomically(site.folder.plan(number), json.dumps(frozen))
-        done = (*done, Plan(fitting.covered, document))
+        done = (*done, plan)
         say(f"planned: {counted(len(document.items), 'recording')}" + _left_out(document))
     return PlannedItems(items_of(done), status_of(done))
 
@@ -96,7 +106,8 @@ def _frozen(folder: BatchFolder) -> tuple[Plan, ...]:
     found: list[Plan] = []
     while (saved := read_json(path := folder.plan(len(found)))) is not None:
         try:
-            found.append(Plan(saved["sources"], PlanDocument.from_object(saved["document"])))
+            document, entries = PlanDocument.from_object(saved["document"]), saved.get("entries")
+            found.append(Plan(saved["sources"], document, entries=entries))
         except (LookupError, ValidationError) as error:
             raise of_another_version(path) from error
     return tuple(found)

@@ -20,7 +20,8 @@ from ingest_contract.profile import IngestProfile, IngestProfileSpec
 from ingest_contract.speaker_profile import SpeakerProfile
 from ingest_contract.status import IngestBatchStatus, ProfileStatus
 from ingest_contract.voice_orders import EnrolOrder
-from ingest_operator.core.batch import Batch
+from ingest_operator.core.batch import Batch, PlannedItems
+from ingest_operator.core.conditions import TOO_MANY_FAILURES
 from ingest_operator.core.decide import Decision
 from ingest_operator.core.failed import is_pass_asked
 from ingest_operator.core.ledger import restore
@@ -106,18 +107,17 @@ async def run(
         ends.callback(forks.close)
         sites = FileSites(request.home, request.profile, request.profile.spec.fetch.sites, clock)
         gate = FileGate(sites, orders.trace_id, partial(alive, request.home), watcher.said)
+        unplanned: PlanningError | None = None
         try:
             if not spec.dry_run:
                 await _enrol(request, orders, site, watcher, stop, forks)
             planned = await make_plans(orders, site, request.mounts, gate, stop)
         except (EnrolmentError, PlanningError) as error:
-            # Added sources cannot be planned: recordings of earlier plans stay as they are.
             ours = replace(ours, planned=read_planned(folder), failure=(error.reason, str(error)))
             await statuses.write(render(ours, Observation(), restore(batch.status), batch.status, clock()))
-            raise
+            planned, unplanned = _going_on(ours, error, watcher)
         profile = ProfileStatus(generation=request.profile.metadata.generation, differs=differs)
-        ours = replace(ours, planned=planned, profile=profile)
-        ledger = restore(batch.status)
+        ours, ledger = replace(ours, planned=planned, profile=profile), restore(batch.status)
         # The first run alone would only wait longer for imports, unless a voice has waited for them already.
         worth_it = forks.runs or len(planned.items) - len(ledger.final) > 1
         cluster = LocalCluster(
@@ -133,7 +133,20 @@ async def run(
             return await reconcile(batch, cluster, statuses, clock(), sites=_asked(batch, sites))
 
         await _until_done(ours, once, watcher, stop)
+        if unplanned is not None:
+            raise unplanned
         return statuses.batch
+
+
+def _going_on(
+    batch: Batch, error: EnrolmentError | PlanningError, watcher: Watcher
+) -> tuple[PlannedItems, PlanningError]:
+    """What goes on although other sources cannot be planned, and why they cannot. Raises that where nothing
+    does."""
+    if batch.planned is None or batch.spec.dry_run or isinstance(error, EnrolmentError):
+        raise error
+    watcher.said(f"{error}. What is planned goes on")
+    return batch.planned, error
 
 
 def _asked(batch: Batch, sites: FileSites) -> FileSites | None:
@@ -202,9 +215,12 @@ def _over(batch: Batch, decision: Decision) -> bool:
     """Whether nothing more can happen by itself: all recordings final, batch failed or suspended, or held
     until a person fixes the setup."""
     holding_now = {
-        condition.type for condition in decision.status.conditions if condition.status is ConditionStatus.TRUE
+        condition.type: condition.reason
+        for condition in decision.status.conditions
+        if condition.status is ConditionStatus.TRUE
     }
-    if holding_now & {ConditionType.COMPLETE, ConditionType.FAILED} or batch.spec.suspend:
+    failed = holding_now.get(ConditionType.FAILED) == TOO_MANY_FAILURES  # else what is planned goes on
+    if ConditionType.COMPLETE in holding_now or failed or batch.spec.suspend:
         return True
     return any(of_setup(breaker.reason) for breaker in decision.ledger.breakers)
 

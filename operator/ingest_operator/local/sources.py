@@ -1,7 +1,7 @@
 """A batch's sources as planning needs them, on a machine that has folders where a cluster has volumes,
 ConfigMaps and Secrets."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -36,17 +36,19 @@ class Mounts:
     """A file with cookies for every site, instead of those that the profile names."""
 
 
-def planned_sources(spec: IngestBatchSpec, mounts: Mounts, first: int) -> Fitting:
-    """The sources from number `first` on, as many as one plan takes.
+def planned_sources(spec: IngestBatchSpec, mounts: Mounts, left: Iterable[int]) -> Fitting:
+    """The sources of these numbers, as many as one plan takes.
 
     Raises:
-        SourceError: naming the field, and the file if it cannot be read.
+        SourceError: naming the field, and the file if it cannot be read: who runs the command is there to
+            mend it.
     """
-    found = [
-        _planned(source, f"spec.sources[{position}]", mounts)
-        for position, source in enumerate(spec.sources[first:], start=first)
-    ]
-    return fit_for_one_plan(found, first)
+    fitting = fit_for_one_plan(
+        {number: _planned(spec.sources[number], f"spec.sources[{number}]", mounts) for number in left}
+    )
+    if fitting.problems:
+        raise fitting.problems[0]
+    return fitting
 
 
 def _planned(source: Source, where: str, mounts: Mounts) -> list[PlannedSource]:

@@ -57,41 +57,43 @@ def a_list(count: int, name: str = "a", size: int = 0) -> list[PlannedSource]:
 
 
 def test_a_list_takes_no_more_addresses_than_an_order_has_room_for() -> None:
-    assert len(fit_for_one_plan([a_list(MAX_ADDRESSES)]).sources) == MAX_ADDRESSES
-    with pytest.raises(
-        SourceError, match=r"spec\.sources\[3\]: 1001 different addresses, and one plan takes 1000"
-    ):
-        fit_for_one_plan([a_list(1), a_list(MAX_ADDRESSES + 1, "b")], first=2)
+    assert len(fit_for_one_plan({0: a_list(MAX_ADDRESSES)}).sources) == MAX_ADDRESSES
+    found = fit_for_one_plan({2: a_list(1), 3: a_list(MAX_ADDRESSES + 1, "b"), 4: a_list(1, "c")})
+    assert found.entries == (2, 4), "it keeps no other"
+    (problem,) = found.problems
+    assert str(problem).startswith("spec.sources[3]: 1001 different addresses, and one plan takes 1000")
 
 
 def test_of_lists_that_do_not_fit_together_as_many_whole_ones_are_planned_as_do_and_then_the_next() -> None:
     lists = [a_list(1000, "a"), a_list(1000, "b"), a_list(400, "c"), a_list(600, "d"), [], a_list(1, "e")]
-    first = 0
-    plans = []
-    while first < len(lists):
-        found = fit_for_one_plan(lists[first:], first)
-        plans.append(found.covered)
-        assert found.sources == tuple(source for each in lists[first : found.covered] for source in each)
-        first = found.covered
-    assert plans == [1, 2, 5, 6]
+    left, plans = dict(enumerate(lists)), list[tuple[int, ...]]()
+    while left:
+        found = fit_for_one_plan(left)
+        plans.append(found.entries)
+        assert [(each.url, each.entry) for each in found.sources] == [
+            (source.url, number) for number in found.entries for source in lists[number]
+        ]
+        left = {number: each for number, each in left.items() if number not in found.entries}
+    assert plans == [(0,), (1,), (2, 3, 4), (5,)]
 
 
 def test_doubles_go_before_anything_is_counted_and_the_first_place_counts() -> None:
     once = a_list(700)
     twice = [source.model_copy(update={"speakers": SpeakerCount(max=2)}) for source in once]
-    found = fit_for_one_plan([[*once, *once], twice, a_list(300, "b")])
-    assert len(fit_for_one_plan([[*once[:9], *once[:9]]]).sources) == 18, (
+    found = fit_for_one_plan({0: [*once, *once], 1: twice, 2: a_list(300, "b")})
+    assert len(fit_for_one_plan({0: [*once[:9], *once[:9]]}).sources) == 18, (
         "where there is room the plan counts them"
     )
-    assert found.covered == 3
-    assert found.sources == (*once, *a_list(300, "b"))
+    assert found.entries == (0, 1, 2)
+    assert [each.url for each in found.sources] == [each.url for each in (*once, *a_list(300, "b"))]
+    assert {each.entry for each in found.sources} == {0, 2}
 
 
 def test_long_addresses_are_parted_by_their_length_too() -> None:
-    found = fit_for_one_plan([a_list(200, size=1500), a_list(200, "b", size=1500)])
-    assert (len(found.sources), found.covered) == (200, 1)
+    found = fit_for_one_plan({0: a_list(200, size=1500), 1: a_list(200, "b", size=1500)})
+    assert (len(found.sources), found.entries) == (200, (0,))
 
 
 def test_lists_without_any_address_are_a_mistake_that_is_reported() -> None:
     with pytest.raises(SourceError, match="the lists hold no address"):
-        fit_for_one_plan([])
+        fit_for_one_plan({})

@@ -254,6 +254,17 @@ def test_added_sources_that_cannot_be_planned_cost_nothing_of_what_was_done(tmp_
     assert (failed["status"], failed["reason"]) == ("True", "PlanningFailed")
 
 
+def test_what_can_be_planned_is_run_beside_a_source_that_cannot_and_that_is_reported_at_the_end(
+    tmp_path: Path,
+) -> None:
+    for _ in range(2):  # the second time nothing is left to run
+        with pytest.raises(PlanningError, match="NotFound: as asked"):
+            ran(a_request(tmp_path, "unplannable", "succeed", "fail NotFound"))
+    saved = json.loads(BatchFolder.of(tmp_path, "default", "batch").status.read_text())["status"]
+    assert (saved["counts"]["succeeded"], saved["counts"]["failed"], saved["plan"]["sources"]) == (1, 1, 2)
+    assert "PlanningFailed" in {each["reason"] for each in saved["conditions"] if each["status"] == "True"}
+
+
 def test_a_first_plan_that_fails_is_reported_and_made_again_by_the_next_run(tmp_path: Path) -> None:
     with pytest.raises(PlanningError):
         ran(a_request(tmp_path, "unplannable"))

@@ -209,9 +209,8 @@ class TestGuarded:
     """Behind a proxy, too, only one address of this machine may be reached, the proxy's own apart."""
 
     def fetcher(self, url: str) -> SourceFetcher:
-        sites = Sites.parsed(
-            [{"name": "*", "cookies": None, "proxy": url, "provider": None}], lambda _, __: None
-        )
+        entry = {"name": "*", "cookies": None, "proxy": url, "provider": None, "missing": None}
+        sites = Sites.parsed([entry], lambda _, __: None)
         return SourceFetcher(FetchProfile(), policy=lambda address: str(address) == "127.0.0.1", sites=sites)
 
     def test_a_redirect_to_a_private_address_is_refused_before_the_proxy_hears_of_it(

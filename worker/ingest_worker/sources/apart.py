@@ -12,7 +12,6 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final, Self
 
-from pydantic import ValidationError
 from typing_extensions import override
 
 from ingest_contract.captions import CaptionsWish
@@ -24,7 +23,7 @@ from ingest_contract.profile import FetchProfile
 from ingest_contract.receipt import MAX_MESSAGE_CHARACTERS
 from ingest_contract.sites import SiteAccess, SiteReport
 from ingest_contract.text import said
-from ingest_worker.details import Detail, Memory, Nothing
+from ingest_worker.details import Memory, Nothing
 from ingest_worker.domain import Media
 from ingest_worker.errors import StageError
 from ingest_worker.hiding import hidden
@@ -40,7 +39,9 @@ from ingest_worker.sources.captions_read import read, without_secrets
 from ingest_worker.sources.child_reports import TELLABLE, ended, failed, garbled, media_of, site_met
 from ingest_worker.sources.contents import check
 from ingest_worker.sources.credentials import check_secrets
-from ingest_worker.sources.site_secrets import Secrets, read_secrets
+from ingest_worker.sources.left_out import leaving_out, without_missing, worth_telling
+from ingest_worker.sources.remembering import Remembering
+from ingest_worker.sources.site_secrets import Secrets, read_secrets, read_what_is_there
 
 log = logging.getLogger("ingest_worker.sources")
 
@@ -164,11 +165,24 @@ def make_plan_apart(
         StageError: a source that is a list cannot be read; a site slows us down; the store does not answer;
             `CREDENTIALS_INVALID` for a Secret that is missing or is not what it should be.
     """
-    sources = [source.url for source in order.sources]
-    for url in sources:
-        check_secrets(url)
-    secrets = read_secrets(order.sites)
-    framed, size, remembering = list[str](), 0, _Remembering(memory)
+    order, missing = without_missing(order)
+    try:
+        document = _planned(order, stored, keep, waiting, memory, on_site)
+    except StageError as error:
+        raise worth_telling([error, *missing.values()]) from error
+    return leaving_out(document, missing)
+
+
+def _planned(
+    order: PlanOrder,
+    stored: Stored,
+    keep: Keep,
+    waiting: Callable[[], None],
+    memory: Memory,
+    on_site: OnSite,
+) -> PlanDocument:
+    sources, secrets = [source.url for source in order.sources], read_what_is_there(order.sites)
+    framed, size, remembering = list[str](), 0, Remembering(memory)
     limits = Limits(_DAY_SECONDS, _LARGEST_FILE_BYTES, None, data=_DATA_BYTES, open_files=256)
     request = {"do": "plan", "order": order.to_json(), "sites": secrets.request}
     with _Asked(request, limits, sources, secrets, on_site, asks=True) as child:
@@ -190,28 +204,6 @@ def make_plan_apart(
         return unframe(framed)
     except PlanFramesError as error:
         raise StageError(Reason.UNKNOWN, f"the plan was not told whole: {error}") from error
-
-
-class _Remembering:
-    """Answers a child that asks the memory, or tells it something about what it has asked for."""
-
-    def __init__(self, memory: Memory) -> None:
-        self._memory, self._asked_for = memory, set[str]()
-
-    def answer(self, line: Said) -> Said:
-        """The answer to a line. Raises `StageError`, also for what no child of ours says."""
-        if "recall" in line:
-            asked = texts(line["recall"])
-            self._asked_for.update(asked)
-            return {"details": {name: each.to_said() for name, each in self._memory.recall(asked).items()}}
-        said = line["remember"]
-        if not isinstance(said, dict) or not said.keys() <= self._asked_for:
-            raise garbled()
-        try:
-            self._memory.remember({name: Detail.from_said(each) for name, each in said.items()})
-        except ValidationError as error:
-            raise garbled() from error
-        return {"kept": True}
 
 
 _MOST_FRAMED_BYTES: Final = 2 * MAX_BYTES
@@ -261,7 +253,8 @@ class _Asked:
         environment = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
         if any(each.mount is None for each in stores):
             environment |= {name: os.environ[name] for name in os.environ if name.startswith(_OF_STORES)}
-        self._tellable = TELLABLE | ({Reason.CREDENTIALS_INVALID} if stores else set())
+        refused = bool(stores or secrets.missing)
+        self._tellable = TELLABLE | ({Reason.CREDENTIALS_INVALID} if refused else set())
         self._child = Child("ingest_worker.sources.child", environment)
         self._request, self._asks = {**request, "limits": asdict(limits)}, asks
 

@@ -25,13 +25,14 @@ from ingest_worker.errors import StageError
 from ingest_worker.paths import path_of
 from ingest_worker.planning import Candidate, StoredRecording, channel_key, plan, sift
 from ingest_worker.sources import files
-from ingest_worker.sources.addresses import NotAnAddressError, has_header
+from ingest_worker.sources.addresses import has_header
 from ingest_worker.sources.entries import candidate_of, seconds_of
 from ingest_worker.sources.guard import policy_of
 from ingest_worker.sources.headers import announced_length
+from ingest_worker.sources.left_out import leaving_out
+from ingest_worker.sources.listed import listed
 from ingest_worker.sources.notes import Notes, applied
 from ingest_worker.sources.page_pace import PagePace
-from ingest_worker.sources.placeholders import unusable
 from ingest_worker.sources.resolve import NO_SITES, Resolver, completed
 from ingest_worker.sources.sites import Sites
 from ingest_worker.sources.ytdlp import Info
@@ -81,7 +82,7 @@ def make_plan(
         namespace=order.batch.partition("/")[0],
         claims=claims,
     )
-    found = list(_listed(resolver, order.sources))
+    found, waiting = listed(resolver, order.sources)
     languages = {candidate.id: candidate.named_language for candidate in reversed(found)}
     channels = _channels(found)
     known = dict(stored(dict(sorted(languages.items())) | channels))
@@ -90,7 +91,7 @@ def make_plan(
     complete = [_more_of(candidate, detailed) for candidate in found]
     if learned := {key: None for key in _channels(complete) if key not in channels}:
         known |= stored(learned)
-    document = plan(complete, order, known)
+    document = leaving_out(plan(complete, order, known), waiting)
     # the first occurrence of a duplicate counts
     first = {candidate.id: candidate.url for candidate in reversed(found) if not candidate.reference}
     if secret := {
@@ -112,25 +113,6 @@ def _more_of(candidate: Candidate, detailed: Mapping[str, Candidate]) -> Candida
     file, keeps its own name."""
     found = detailed.get(candidate.id, candidate)
     return found if found.url == candidate.url else candidate
-
-
-def _listed(resolver: Resolver, sources: Sequence[PlannedSource]) -> Iterator[Candidate]:
-    """Every recording of every source. A source that is not an address, or a list of which its site says that
-    there is none, is left out if there are others; alone it fails the plan, with its own message."""
-    empty, others = list[tuple[Reason, str]](), False
-    for source in sources:
-        try:
-            found = list(resolver.candidates(source))
-        except NotAnAddressError as error:
-            if len(sources) == 1:
-                raise
-            found = [unusable(source.url, "", str(error))]
-        yield from found
-        nothing = [(each.empty, each.unreadable) for each in found if each.empty]
-        others = others or not found or len(nothing) < len(found)
-        empty += nothing
-    if empty and not others:
-        raise StageError(*empty[0])
 
 
 _MOST_SLOW_PAGES: Final = 3

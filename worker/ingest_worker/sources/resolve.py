@@ -259,6 +259,8 @@ class Resolver:
     def _unread(self, source: PlannedSource, error: StageError) -> Candidate:
         """The one recording at an address that could not be read. Raises the error if the address may be a
         list, or if all recordings would fail alike."""
+        if error.failure.verdict is Verdict.STOP_BATCH:
+            raise error
         if is_media_address(source.url):
             return Candidate(id_of_url(source.url), source.url, speakers=source.speakers)
         extractor = self.session.extractor_of(source.url)

@@ -8,7 +8,7 @@ Called by `apart`. Nothing that is said afterwards may hold one of them, nor the
 import hashlib
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import unquote, urlsplit
@@ -41,6 +41,8 @@ class Secrets:
     """Entry to the text of its cookie file."""
     proxies: dict[str, str]
     """Entry to the address of its proxy."""
+    missing: dict[str, str] = field(default_factory=dict)
+    """Entry to what is missing of it, or is not what it should be: its sites may not be met."""
 
     @property
     def request(self) -> list[dict[str, Any]]:
@@ -51,6 +53,7 @@ class Secrets:
                 "cookies": self.cookies.get(each.name),
                 "proxy": self.proxies.get(each.name),
                 "provider": each.po_token_provider,
+                "missing": self.missing.get(each.name),
             }
             for each in self.access
         ]
@@ -84,14 +87,26 @@ def read_secrets(access: Iterable[SiteAccess]) -> Secrets:
         StageError: `CREDENTIALS_INVALID` for a file that is missing or is not what it should be, naming the
             Secret and never what is in it.
     """
+    found = read_what_is_there(access)
+    for said in found.missing.values():
+        raise StageError(Reason.CREDENTIALS_INVALID, said)
+    return found
+
+
+def read_what_is_there(access: Iterable[SiteAccess]) -> Secrets:
+    """The same for whoever may meet none of them: what is missing is said when its site is to be met."""
     found, cookies, proxies = tuple(access), dict[str, str](), dict[str, str]()
+    missing = dict[str, str]()
     for each in found:
-        if each.cookies is not None:
-            cookies[each.name] = _cookies(Path(each.cookies))
-        if each.proxy is not None:
-            proxies[each.name] = _proxy(Path(each.proxy))
+        try:
+            if each.cookies is not None:
+                cookies[each.name] = _cookies(Path(each.cookies))
+            if each.proxy is not None:
+                proxies[each.name] = _proxy(Path(each.proxy))
+        except StageError as error:
+            missing[each.name] = str(error)
         know(parts_of(cookies.get(each.name), proxies.get(each.name)))
-    return Secrets(found, cookies, proxies)
+    return Secrets(found, cookies, proxies, missing)
 
 
 def _cookies(path: Path) -> str:

@@ -11,7 +11,9 @@ from typing import Any, Final
 
 from typing_extensions import override
 
+from ingest_contract.failures import Reason
 from ingest_contract.sites import chosen, names_of, site_name
+from ingest_worker.errors import StageError
 from ingest_worker.hiding import know
 from ingest_worker.sources.guard import Guard, Policy
 from ingest_worker.sources.site_secrets import parts_of
@@ -42,6 +44,8 @@ class Site:
     cookies: CookieFile | None = None
     proxy: Proxy | None = None
     provider: str | None = None
+    missing: str | None = None
+    """What is missing of its secrets: it may not be met without them."""
 
     def guard(self, policy: Policy) -> Guard:
         """The guard around everything that is sent to the site."""
@@ -78,6 +82,7 @@ class Sites:
                     CookieFile(each["cookies"]) if each["cookies"] else None,
                     Proxy.parsed(each["proxy"]) if each["proxy"] else None,
                     each["provider"],
+                    each["missing"],
                 )
                 for each in said
             },
@@ -85,11 +90,15 @@ class Sites:
         )
 
     def of(self, url: str, extractors: Callable[[], Sequence[str]]) -> Site:
-        """What the site of an address wants. `extractors` gives yt-dlp's names of it; asking costs time."""
+        """What the site of an address wants. `extractors` gives yt-dlp's names of it; asking costs time.
+        Raises `StageError(CREDENTIALS_INVALID)` where that is missing."""
         names = names_of(url, extractors=extractors() if self.entries else ())
         entry = chosen(names, self.entries)
+        site = Site() if entry is None else self.entries[entry]
+        if site.missing is not None:
+            raise StageError(Reason.CREDENTIALS_INVALID, site.missing)
         self.met(site_name(names, url, entry), entry)
-        return Site() if entry is None else self.entries[entry]
+        return site
 
 
 def _load_tokens() -> None:

@@ -27,14 +27,12 @@ def needs_no_plan(status: IngestBatchStatus | None, batch: Object) -> bool:
     """
     if status is None or status.observed_generation != batch["metadata"]["generation"]:
         return False
+    if status.plan is None or status.plan.sources < len(batch["spec"].get("sources") or ()):
+        return False  # what keeps the others from being planned may be mended anywhere
     holding = {each.type: each.reason for each in status.conditions if each.status is ConditionStatus.TRUE}
     if ConditionType.COMPLETE in holding:
         return True
-    if (
-        _has_unrecorded(status)
-        or status.plan is None
-        or status.plan.sources < len(batch["spec"].get("sources") or ())
-    ):
+    if _has_unrecorded(status):
         return False
     # what is computed from the status alone needs no plan
     expected = (

@@ -26,8 +26,8 @@ from ingest_operator.kube.manifests.ingest_job import config_map, digest_variabl
 from ingest_operator.kube.manifests.order_encoding import in_pods, plan_text
 from ingest_operator.kube.manifests.pod_template import Work, pod_template, requested
 from ingest_operator.kube.manifests.site_secrets import site_secrets
-from ingest_operator.kube.manifests.sources import CLAIMS, folders_of, secret_addresses
-from ingest_operator.kube.manifests.volumes import PLACE, Mount, claims, claims_of, models, secrets, writable
+from ingest_operator.kube.manifests.sources import folders_of
+from ingest_operator.kube.manifests.volumes import PLACE, Mount, claims, models, secrets, writable
 
 DEADLINE_SECONDS: Final = 172_800
 """Two days. A plan hangs when its source says nothing for eleven minutes, and ends itself then; opening ten
@@ -43,15 +43,22 @@ ORDER_FILE: Final = "order.json"
 """The key of the ConfigMap, which is the file's name."""
 
 
-def plan_job(owner: Owner, orders: Orders, plan_number: int, run_number: int) -> Object:
-    """The Job of one run of one plan. Raises `OverlayError`."""
+def plan_job(
+    owner: Owner,
+    orders: Orders,
+    plan_number: int,
+    run_number: int,
+    sources: Sequence[PlannedSource] = (),
+    claimed: Sequence[str] = (),
+) -> Object:
+    """The Job of one run of one plan of these sources, with these claims mounted. Raises `OverlayError`."""
     pods = orders.profile.pods
     work = Work(
         role=RELABEL if orders.batch.spec.is_from_store else PLAN,
         image=pods.plan_image or pods.image,
         variables=({"name": ORDER_FILE_VARIABLE, "value": f"{ORDER_FOLDER}/{ORDER_FILE}"},),
         resources=requested(CPUS, MEMORY_MIB, SCRATCH_GIB),
-        mounts=_mounts(owner, orders, plan_number),
+        mounts=_mounts(owner, orders, plan_number, sources, claimed),
         deadline_seconds=DEADLINE_SECONDS,
         template={"pods.planTemplate": pods.plan_template},
     )
@@ -79,19 +86,16 @@ def plan_order_map(
     return config_map(owner, plan_order_map_name(owner, plan_number), labels, {ORDER_FILE: text})
 
 
-def _mounts(owner: Owner, orders: Orders, plan_number: int) -> tuple[Mount, ...]:
+def _mounts(
+    owner: Owner,
+    orders: Orders,
+    plan_number: int,
+    sources: Sequence[PlannedSource],
+    claimed: Sequence[str],
+) -> tuple[Mount, ...]:
     pods = orders.profile.pods
     order = Mount("order", ORDER_FOLDER, {"configMap": {"name": plan_order_map_name(owner, plan_number)}})
     locks = (models(pods.models),) if orders.batch.spec.reprocess is Reprocess.IF_PIPELINE_CHANGED else ()
-    lists = secrets(secret_addresses(orders.batch.spec), pods.secrets)
+    lists = secrets([each.url for each in sources], pods.secrets)
     sites = site_secrets(in_pods(orders).access)
-    return (order, writable(SCRATCH_GIB), *locks, *claims(_claims(orders)), *lists, *sites)
-
-
-def _claims(orders: Orders) -> tuple[str, ...]:
-    """The claims that the batch names. A list in a ConfigMap may name any claim that the profile allows."""
-    sources, allowed = orders.batch.spec.sources, orders.profile.pods.claims
-    if any(source.config_map is not None for source in sources):
-        return allowed
-    volumes = [f"{CLAIMS}/{source.volume.claim_name}" for source in sources if source.volume is not None]
-    return claims_of([*volumes, *(source.url for source in sources if source.url is not None)], allowed)
+    return (order, writable(SCRATCH_GIB), *locks, *claims(claimed), *lists, *sites)

@@ -1,8 +1,10 @@
 """A batch's sources as a plan Job gets them: claims are mounted folders, ConfigMaps are lists that the
 operator reads, Secrets are lists and credentials that only pods read. Pure."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Final
+from urllib.parse import unquote
 
 from ingest_contract.batch import IngestBatchSpec, Source
 from ingest_contract.batch_sources import ConfigMapSource, ObjectStoreSource, SecretSource, VolumeSource
@@ -27,35 +29,65 @@ SECRETS: Final = "/secrets"
 under its own name; its keys are files."""
 
 
-class MissingListError(SourceError):
-    """A ConfigMap or its key does not exist. It may be created at any time."""
+class MissingSourceError(SourceError):
+    """Something that a source names does not exist. It may be created at any time."""
+
+    reason: str = "ListMissing"
+    """Of the condition: a ConfigMap, or its key."""
 
 
-def needed_config_maps(spec: IngestBatchSpec, first: int, pods: PodProfile) -> tuple[str, ...]:
-    """The ConfigMaps that the sources from number `first` on name, limited to those that the profile allows:
-    no other is ever read."""
-    named = {source.config_map.name for source in spec.sources[first:] if source.config_map is not None}
-    return tuple(sorted(named.intersection(pods.config_maps)))
+class MissingClaimError(MissingSourceError):
+    """A PersistentVolumeClaim."""
+
+    reason = "ClaimMissing"
 
 
-def planned_sources(
-    spec: IngestBatchSpec, first: int, pods: PodProfile, config_maps: Mapping[str, Mapping[str, str]]
-) -> Fitting:
-    """The sources from number `first` on, as many as one plan takes. `config_maps` has the `data` of those
-    that exist. Sources before one whose list is missing wait for nothing: the next plan begins with that one.
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What was looked up of what sources name."""
+
+    config_maps: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """The `data` of those that exist."""
+    absent_claims: frozenset[str] = frozenset()
+    """PersistentVolumeClaims that do not exist."""
+
+
+def needed_config_maps(spec: IngestBatchSpec, left: Iterable[int], pods: PodProfile) -> tuple[str, ...]:
+    """The ConfigMaps that the sources of these numbers name, limited to those that the profile allows: no
+    other is ever read."""
+    maps = [spec.sources[number].config_map for number in left]
+    return tuple(sorted({each.name for each in maps if each is not None}.intersection(pods.config_maps)))
+
+
+def needed_claims(spec: IngestBatchSpec, left: Iterable[int], pods: PodProfile) -> tuple[str, ...]:
+    """The claims that the sources of these numbers may name, of those that the profile allows. A list in a
+    ConfigMap may name any of them."""
+    sources = [spec.sources[number] for number in left]
+    if any(source.config_map is not None for source in sources):
+        return pods.claims
+    volumes = {source.volume.claim_name for source in sources if source.volume is not None}
+    named = volumes | {claim_of(source.url) for source in sources if source.url is not None}
+    return tuple(claim for claim in pods.claims if claim in named)
+
+
+def planned_sources(spec: IngestBatchSpec, left: Iterable[int], pods: PodProfile, found: Found) -> Fitting:
+    """The sources of these numbers, as many as one plan takes. One that cannot be planned, because something
+    is missing or is not as it must be, keeps no other from it, and is among the problems.
 
     Raises:
-        SourceError: naming the field; `MissingListError` if the first source's list is missing.
+        SourceError: none of them has any address, and none has a problem.
     """
-    found: list[Sequence[PlannedSource]] = []
-    for position, source in enumerate(spec.sources[first:], start=first):
+    groups, problems = dict[int, Sequence[PlannedSource]](), list[SourceError]()
+    for number in left:
+        where = f"spec.sources[{number}]"
         try:
-            found.append(_planned(source, f"spec.sources[{position}]", pods, config_maps))
-        except MissingListError:
-            if not any(found):
-                raise
-            break
-    return fit_for_one_plan(found, first)
+            group = _planned(spec.sources[number], where, pods, found.config_maps)
+            _require_claims(group, where, found)
+        except SourceError as error:
+            problems.append(error)
+        else:
+            groups[number] = group
+    return fit_for_one_plan(groups, problems)
 
 
 def with_claims_allowed(fetch: FetchProfile, claims: Sequence[str]) -> FetchProfile:
@@ -71,21 +103,32 @@ def folders_of(claims: Sequence[str]) -> dict[str, str]:
     return {claim: _folder(claim) for claim in claims}
 
 
-def secret_addresses(spec: IngestBatchSpec) -> tuple[str, ...]:
-    """The lists in Secrets and the buckets that the batch names, as plans get them."""
-    lists = (source.secret for source in spec.sources if source.secret is not None)
-    buckets = (source.object_store for source in spec.sources if source.object_store is not None)
-    return (
-        *(secret_address(f"{SECRETS}/{each.secret_name}/{each.key}") for each in lists),
-        *map(_bucket_address, buckets),
-    )
-
-
 def named_secrets(spec: IngestBatchSpec) -> frozenset[str]:
     """The Secrets that the batch's sources name."""
     lists = {source.secret.secret_name for source in spec.sources if source.secret is not None}
     opening = {source.object_store.secret_name for source in spec.sources if source.object_store is not None}
     return frozenset(lists | {name for name in opening if name is not None})
+
+
+def claim_of(address: str) -> str | None:
+    """The claim of one address, `file:///sources/<claim>/...` or the bare path; None for any other."""
+    path = (
+        address
+        if address.startswith("/")
+        else unquote(address.removeprefix("file://").removeprefix("localhost"))
+    )
+    below = path.removeprefix(f"{CLAIMS}/")
+    return None if below == path else below.split("/", 1)[0]
+
+
+def _require_claims(group: Iterable[PlannedSource], where: str, found: Found) -> None:
+    """A pod that mounts a claim that is not there begins never."""
+    for claim in filter(None, (claim_of(each.url) for each in group)):
+        if claim in found.absent_claims:
+            raise MissingClaimError(
+                f"{where}: there is no PersistentVolumeClaim {claim} in the batch's namespace; "
+                "planning goes on when it is made"
+            )
 
 
 def _planned(
@@ -141,13 +184,13 @@ def _list(
     if name not in pods.config_maps:
         raise SourceError(f"{where}: {_not_allowed(name, 'pods.configMaps', pods.config_maps)}")
     if name not in config_maps:
-        raise MissingListError(
+        raise MissingSourceError(
             f"{where}: there is no ConfigMap {name} in the batch's namespace; "
             "planning goes on when it is made"
         )
     if key not in config_maps[name]:
         there = ", ".join(sorted(config_maps[name])) or "none"
-        raise MissingListError(f"{where}: the ConfigMap {name} has no key {key}; its keys are: {there}")
+        raise MissingSourceError(f"{where}: the ConfigMap {name} has no key {key}; its keys are: {there}")
     return config_maps[name][key]
 
 

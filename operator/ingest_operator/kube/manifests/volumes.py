@@ -3,7 +3,6 @@
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
-from urllib.parse import unquote
 
 from ingest_contract.cache_volume import CacheVolume
 from ingest_contract.cuda_cache import CudaCache
@@ -12,7 +11,7 @@ from ingest_contract.place import Place
 from ingest_contract.pods import ModelVolume
 from ingest_operator.kube.api.names import PROGRESS_PORT
 from ingest_operator.kube.api.resources import Object
-from ingest_operator.kube.manifests.sources import CLAIMS, SECRETS
+from ingest_operator.kube.manifests.sources import CLAIMS, SECRETS, claim_of
 
 MODELS: Final = "/models"
 SCRATCH: Final = "/tmp"  # noqa: S108 -- a volume of the pod's own
@@ -160,19 +159,8 @@ def _secret(name: str, keys: Sequence[str]) -> Object:
 
 def claims_of(addresses: Iterable[str], allowed: Sequence[str]) -> tuple[str, ...]:
     """The allowed claims that hold some of these addresses."""
-    named = {_claim(address) for address in addresses}
+    named = {claim_of(address) for address in addresses}
     return tuple(claim for claim in allowed if claim in named)
-
-
-def _claim(address: str) -> str | None:
-    """The claim of one address, `file:///sources/<claim>/...` or the bare path; None for any other."""
-    path = (
-        address
-        if address.startswith("/")
-        else unquote(address.removeprefix("file://").removeprefix("localhost"))
-    )
-    below = path.removeprefix(f"{CLAIMS}/")
-    return None if below == path else below.split("/", 1)[0]
 
 
 def _claimed(name: str) -> Object:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from ingest_contract.failures import FAILURES, Reason, Verdict
+from ingest_contract.intervals import decode, encode
 from ingest_contract.names import GROUP
 from ingest_contract.pods import PodProfile
 from ingest_operator.core.blocker import Blocker
@@ -28,35 +29,39 @@ REQUEST: Final = f"{GROUP}/asked"
 """Annotation of a Job: what it was asked to do, as `PlanRequest.text` or `VoiceRequest.text`."""
 
 _HASH_DIGITS: Final = 16
-_REQUEST: Final = re.compile(r"(0|[1-9][0-9]{0,8})\.([0-9a-f]{16})\.([0-9a-f]{16})")
+_REQUEST: Final = re.compile(r"\[([0-9,-]{1,400})\]\.([0-9a-f]{16})\.([0-9a-f]{16})")
 
 
 @dataclass(frozen=True, slots=True)
 class PlanRequest:
     """The request of a plan Job, short enough for an annotation."""
 
-    sources: int
-    """Entries of `spec.sources` that are planned once the Job has succeeded."""
+    entries: str
+    """Entries of `spec.sources` that its order asks for, as intervals."""
     order: str
     """Digest of its order."""
     job: str
     """Digest of how it runs: image, Secret, mounts."""
 
     @classmethod
-    def of(cls, sources: int, order_text: str, job: Object) -> "PlanRequest":
-        """The request of this order and this Job."""
-        return cls(sources, digest_of(order_text), digest_of(json.dumps(job["spec"], sort_keys=True)))
+    def of(cls, entries: Iterable[int], order_text: str, job: Object) -> "PlanRequest":
+        """The request of this order, for these entries, and this Job."""
+        return cls(encode(entries), digest_of(order_text), digest_of(json.dumps(job["spec"], sort_keys=True)))
 
     @classmethod
     def parsed(cls, text: str) -> "PlanRequest | None":
         """Parse its text; None if the text is not a request."""
         match = _REQUEST.fullmatch(text)
-        return None if match is None else cls(int(match[1]), match[2], match[3])
+        try:
+            known = match is not None and encode(decode(match[1])) == match[1]
+        except ValueError:
+            return None
+        return cls(match[1], match[2], match[3]) if match is not None and known else None
 
     @property
     def text(self) -> str:
         """The value of the annotation."""
-        return f"{self.sources}.{self.order}.{self.job}"
+        return f"[{self.entries}].{self.order}.{self.job}"
 
 
 @dataclass(frozen=True, slots=True)

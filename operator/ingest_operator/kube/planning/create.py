@@ -8,17 +8,23 @@ from dataclasses import dataclass
 from ingest_contract.order import PlannedSource
 from ingest_contract.plan_document import MAX_ITEMS
 from ingest_operator.core.orders import Orders
-from ingest_operator.core.plans import covered_by, items_of
+from ingest_operator.core.plans import entries_of, items_of
 from ingest_operator.core.source_lists import SourceError
 from ingest_operator.kube.api.client import Api
-from ingest_operator.kube.api.errors import AlreadyExistsError, NotFoundError
+from ingest_operator.kube.api.errors import AlreadyExistsError, NotFoundError, RefusalCause, RefusedError
+from ingest_operator.kube.api.fields import gone_by
 from ingest_operator.kube.api.names import Owner, Place, plan_order_map_name
 from ingest_operator.kube.api.ownership import is_controlled
 from ingest_operator.kube.api.refusals import NameTakenError
-from ingest_operator.kube.api.resources import CONFIG_MAPS, JOBS, Object, Resource
+from ingest_operator.kube.api.resources import CLAIMS, CONFIG_MAPS, JOBS, Object, Resource
 from ingest_operator.kube.manifests.node_avoidance import drawn_from
 from ingest_operator.kube.manifests.plan_job import ORDER_FILE, knowing, plan_job, plan_order_map
-from ingest_operator.kube.manifests.sources import needed_config_maps, planned_sources
+from ingest_operator.kube.manifests.sources import (
+    Found,
+    needed_claims,
+    needed_config_maps,
+    planned_sources,
+)
 from ingest_operator.kube.planning.attempts import REQUEST, PlanAttempt, PlanRequest
 from ingest_operator.kube.planning.frozen_plan import FrozenPlan
 
@@ -31,35 +37,52 @@ class PlanInputs:
     request: PlanRequest
     sources: tuple[PlannedSource, ...]
     """The sources of its order."""
+    claims: tuple[str, ...]
+    """The claims that it mounts."""
+    problems: tuple[SourceError, ...] = ()
+    """Why it leaves out other sources that are not planned."""
+
+
+class NothingToPlanError(Exception):
+    """No source that is left can be planned now."""
+
+    def __init__(self, problems: tuple[SourceError, ...]) -> None:
+        super().__init__("; ".join(map(str, problems)))
+        self.problems = problems
 
 
 async def find_wanted(api: Api, owner: Owner, orders: Orders, frozen: tuple[FrozenPlan, ...]) -> PlanInputs:
-    """Read the lists that the sources name, and build the order.
-    Raises `SourceError`, `OrderTooLargeError`, `OverlayError`."""
-    spec, pods, first = orders.batch.spec, orders.profile.pods, covered_by(frozen)
+    """Look up what the sources name, and build the order.
+    Raises `SourceError`, `NothingToPlanError`, `OrderTooLargeError`, `OverlayError`."""
+    spec, pods, done = orders.batch.spec, orders.profile.pods, entries_of(frozen)
+    left = [number for number in range(len(spec.sources)) if number not in done]
     planned = items_of(frozen)
     if len(planned) > MAX_ITEMS:
         raise SourceError(
             f"spec.sources: the batch holds {len(planned)} recordings; put what was added into another batch"
         )
-    lists = {name: await _list(api, owner, name) for name in needed_config_maps(spec, first, pods)}
-    fitting = planned_sources(
-        spec, first, pods, {name: data for name, data in lists.items() if data is not None}
+    lists = {name: await _list(api, owner, name) for name in needed_config_maps(spec, left, pods)}
+    there = {claim: await _is_there(api, owner, claim) for claim in needed_claims(spec, left, pods)}
+    found = Found(
+        {name: data for name, data in lists.items() if data is not None},
+        frozenset(claim for claim, known in there.items() if not known),
     )
+    fitting = planned_sources(spec, left, pods, found)
+    if not fitting.sources:
+        raise NothingToPlanError(fitting.problems)
+    mounted = tuple(each for each in needed_claims(spec, fitting.entries, pods) if there[each])
     order = plan_order_map(owner, orders, fitting.sources, planned, len(frozen))
-    return PlanInputs(
-        order,
-        PlanRequest.of(fitting.covered, order["data"][ORDER_FILE], plan_job(owner, orders, len(frozen), 1)),
-        fitting.sources,
-    )
+    job = plan_job(owner, orders, len(frozen), 1, fitting.sources, mounted)
+    request = PlanRequest.of(fitting.entries, order["data"][ORDER_FILE], job)
+    return PlanInputs(order, request, fitting.sources, mounted, fitting.problems)
 
 
 async def make(
     api: Api, orders: Orders, place: Place, inputs: PlanInputs, *, owner: Owner, bad_nodes: Sequence[str] = ()
 ) -> Object:
     """The Job of one run, created now or by an earlier call. Raises `NameTakenError`."""
-    job = knowing(plan_job(owner, orders, place.index, place.number), inputs.order)
-    job = drawn_from(job, bad_nodes)
+    job = plan_job(owner, orders, place.index, place.number, inputs.sources, inputs.claims)
+    job = drawn_from(knowing(job, inputs.order), bad_nodes)
     job["metadata"]["annotations"] = {REQUEST: inputs.request.text}
     await _publish(api, owner, inputs.order, job)
     return await create_or_meet(api, owner, JOBS, job)
@@ -72,12 +95,10 @@ async def clear(api: Api, owner: Owner, runs: Mapping[int, tuple[PlanAttempt, ..
         left = [one for one in of_plan if number < frozen and not one.deleted and one.verdict is None]
         if left:
             await _delete(api, owner, plan_order_map_name(owner, number))
-        for one in (
-            left
-        ):  # after the order: while a Job exists, the next reconcile knows that there is something to clear
-            await api.delete(
-                JOBS, owner.namespace, one.job["metadata"]["name"], uid=one.job["metadata"]["uid"]
-            )
+        for one in left:  # after the order: while a Job exists, there is something to clear
+            metadata = one.job["metadata"]
+            with contextlib.suppress(RefusedError):  # it is over, and keeps nothing from being planned
+                await api.delete(JOBS, owner.namespace, metadata["name"], uid=metadata["uid"])
 
 
 async def _list(api: Api, owner: Owner, name: str) -> Mapping[str, str] | None:
@@ -85,6 +106,18 @@ async def _list(api: Api, owner: Owner, name: str) -> Mapping[str, str] | None:
         return (await api.get(CONFIG_MAPS, owner.namespace, name)).get("data") or {}
     except NotFoundError:
         return None
+
+
+async def _is_there(api: Api, owner: Owner, claim: str) -> bool:
+    """Whether a claim can be mounted, as far as the operator may look: a pod tells the rest."""
+    try:
+        return gone_by(await api.get(CLAIMS, owner.namespace, claim)) is None
+    except NotFoundError:
+        return False
+    except RefusedError as error:
+        if error.cause is not RefusalCause.FORBIDDEN_BY_RBAC:
+            raise
+        return True
 
 
 async def _publish(api: Api, owner: Owner, order: Object, job: Object) -> None:

@@ -12,9 +12,10 @@ from typing import Final
 
 from pydantic import ValidationError
 
+from ingest_contract.intervals import decode
 from ingest_contract.order import PlanOrder, read_order
 from ingest_contract.plan_document import PlanDocument, PlanFramesError, unframe
-from ingest_operator.core.plans import items_of
+from ingest_operator.core.plans import covered_by, entries_after, entries_of, items_of
 from ingest_operator.core.timestamps import to_rfc3339
 from ingest_operator.kube.api.client import Api
 from ingest_operator.kube.api.errors import (
@@ -97,10 +98,11 @@ async def freeze(
     first = len(items_of(frozen))
     if [item.index for item in document.items] != list(range(first, first + len(document.items))):
         raise UnreadablePlanError(f"its items do not follow the {first} of the earlier plans")
-    assert source.request is not None  # noqa: S101 -- `_order` has checked it
+    entries = _entries(source, order, document, frozen)
     plan = FrozenPlan(
-        sources=source.request.sources,
+        sources=covered_by(frozen) + len(entries),
         document=document,
+        entries=entries_after(frozen, entries),
         number=len(frozen),
         at=to_rfc3339(
             created_at(source.job) or now
@@ -109,6 +111,20 @@ async def freeze(
         digest=digest_of_document(json.loads(document.to_json())),
     )
     return await _made(api, owner, plan, frozen)
+
+
+def _entries(
+    source: PlanAttempt, order: PlanOrder, document: PlanDocument, frozen: Sequence[FrozenPlan]
+) -> frozenset[int]:
+    """The entries of `spec.sources` that the run has planned."""
+    assert source.request is not None  # noqa: S101 -- `_order` has checked it
+    asked, waiting = decode(source.request.entries), frozenset(document.waiting or ())
+    known = {each.entry for each in order.sources}
+    if not known <= asked or asked & entries_of(frozen):
+        raise UnreadablePlanError("its order is not for the sources that it was asked for")
+    if not waiting < known:
+        raise UnreadablePlanError("it leaves out what it was not asked for, or all of it")
+    return asked - waiting
 
 
 async def _document(api: Api, owner: Owner, source: PlanAttempt, now: float) -> PlanDocument:

@@ -18,6 +18,7 @@ from typing import Any, Final
 from pydantic import ValidationError
 
 from ingest_contract.base import ContractModel, Count, Timestamp
+from ingest_contract.intervals import Intervals
 from ingest_contract.names import GROUP
 from ingest_contract.order import Settings
 from ingest_contract.plan_document import MAX_BYTES, PlanDocument
@@ -80,6 +81,7 @@ class _Content(ContractModel):
     at: Timestamp
     settings: Settings
     document: PlanDocument
+    entries: Intervals | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +100,13 @@ def parts_after(owner: Owner, number: int, first: Object) -> tuple[str, ...]:
 
 def to_config_maps(owner: Owner, plan: FrozenPlan) -> tuple[Object, ...]:
     """The plan's ConfigMaps in the order in which they must be created: the first part comes last."""
-    content = _Content(sources=plan.sources, at=plan.at, settings=plan.settings, document=plan.document)
+    content = _Content(
+        sources=plan.sources,
+        at=plan.at,
+        settings=plan.settings,
+        document=plan.document,
+        entries=plan.entries,
+    )
     body = gzip.compress(content.to_json().encode(), compresslevel=9, mtime=0)
     digest = hashlib.sha256(body).hexdigest()
     pieces = [body[start : start + PART_BYTES] for start in range(0, len(body), PART_BYTES)]
@@ -187,7 +195,15 @@ def _plan(owner: Owner, number: int, first: _Part, others: Mapping[str, Object])
             )
         pieces.append(_read(others[name]).piece)
     content, digest = _content(pieces, first)
-    return FrozenPlan(content.sources, content.document, number, content.at, content.settings, digest)
+    return FrozenPlan(
+        content.sources,
+        content.document,
+        number,
+        content.at,
+        content.settings,
+        digest,
+        entries=content.entries,
+    )
 
 
 def digest_of_document(document: Any) -> str:

@@ -24,13 +24,13 @@ from ingest_operator.kube.api.refusals import NameTakenError, blocker_of_refusal
 from ingest_operator.kube.api.resources import Object
 from ingest_operator.kube.manifests.order_encoding import OrderTooLargeError
 from ingest_operator.kube.manifests.overlay import OverlayError
-from ingest_operator.kube.manifests.sources import MissingListError
+from ingest_operator.kube.manifests.sources import MissingSourceError
 from ingest_operator.kube.planning.attempts import PlanAttempt, attempts_of, bad_nodes
-from ingest_operator.kube.planning.create import clear, find_wanted, make
+from ingest_operator.kube.planning.create import NothingToPlanError, clear, find_wanted, make
 from ingest_operator.kube.planning.freeze import LogOutOfReachError, UnreadablePlanError, freeze
 from ingest_operator.kube.planning.frozen_plan import FrozenPlan, digest_of
 from ingest_operator.kube.planning.next_step import Ask, Blocked, Make, Read, Step, Wait, next_step
-from ingest_operator.kube.watch.confirm import delete_job
+from ingest_operator.kube.watch.confirm import end_job
 from ingest_operator.kube.watch.jobs_and_pods import JobsAndPods, Lost
 
 LOG_RETRY_SECONDS: Final = 10.0
@@ -119,7 +119,14 @@ async def reconcile_plans(
         if covered_by(frozen) >= len(orders.batch.spec.sources):
             return PlanResult.of(frozen)
         return await reconciler.step(runs.get(len(frozen), ()))
-    except (NameTakenError, OrderTooLargeError, OverlayError, RefusedError, SourceError) as error:
+    except (
+        NameTakenError,
+        NothingToPlanError,
+        OrderTooLargeError,
+        OverlayError,
+        RefusedError,
+        SourceError,
+    ) as error:
         return reconciler.refused(error)
 
 
@@ -149,8 +156,9 @@ class _PlanReconciler:
                 blocker = blocker_of_refusal(error, self.now)
             case NameTakenError():
                 blocker = name_taken(error.kind, error.name, self.now)
-            case MissingListError():
-                blocker = Blocker("ListMissing", str(error), self.now + SOURCES_RETRY_SECONDS)
+            case NothingToPlanError():
+                resting = self._despite(self.answer(), error.problems)
+                return replace(resting, rests_on=self.orders)
             case OverlayError():
                 blocker = Blocker(
                     "TemplateInvalid", f"The profile's {error}", self.now + SOURCES_RETRY_SECONDS
@@ -178,12 +186,26 @@ class _PlanReconciler:
             if held is not None:
                 return replace(self.answer(held.blocker, held.due), rests_on=self.orders)
             for job in step.ending:
-                await delete_job(self.api, self.seen, job)
+                await end_job(self.api, self.seen, job)
             place, bad = Place(PLAN, len(self.frozen), step.number), bad_nodes(runs)
             made = await make(self.api, self.orders, place, inputs, owner=self.owner, bad_nodes=bad)
             self.seen.take_created(made)
             return self.answer(step.blocker)
-        return self._waiting(step)
+        return self._despite(self._waiting(step), inputs.problems)
+
+    def _despite(self, result: PlanResult, problems: Sequence[SourceError]) -> PlanResult:
+        """The result, with what keeps other sources from being planned."""
+        soon = self.now + SOURCES_RETRY_SECONDS
+        missing = [each for each in problems if isinstance(each, MissingSourceError)]
+        mistakes = [each for each in problems if each not in missing]
+        blockers = (Blocker(each.reason, str(each), soon) for each in missing)
+        failure = ("SourcesInvalid", str(mistakes[0])) if mistakes else None
+        return replace(
+            result,
+            blockers=(*result.blockers, *blockers),
+            failure=result.failure or failure,
+            again_at=min(result.again_at, soon) if problems else result.again_at,
+        )
 
     async def _read(self, source: PlanAttempt, runs: tuple[PlanAttempt, ...]) -> PlanResult:
         try:

@@ -6,17 +6,20 @@ found by the Job controller's own label.
 """
 
 import asyncio
+import logging
 from collections.abc import Iterable
 from typing import Final
 
 from ingest_operator.kube.api.client import Api
-from ingest_operator.kube.api.errors import NotFoundError
+from ingest_operator.kube.api.errors import NotFoundError, RefusedError
 from ingest_operator.kube.api.fields import held_since, is_terminal, moment, status_of
 from ingest_operator.kube.api.names import PLAN, Place, place_of
 from ingest_operator.kube.api.ownership import Identity, identity_of
 from ingest_operator.kube.api.resources import JOBS, PODS, Object
-from ingest_operator.kube.observe.end_rules import decided
+from ingest_operator.kube.observe.end_rules import decided, is_final
 from ingest_operator.kube.watch.jobs_and_pods import JobsAndPods, Lost
+
+LOG: Final = logging.getLogger(__name__)
 
 CONTROLLER_UID: Final = "batch.kubernetes.io/controller-uid"
 """The Job controller's label of a pod: the Job that made it. Without it the controller itself would lose the
@@ -94,6 +97,18 @@ async def delete_job(api: Api, seen: JobsAndPods, job: Object) -> None:
     await api.delete(JOBS, job["metadata"]["namespace"], job["metadata"]["name"], uid=job["metadata"]["uid"])
     seen.jobs.drop(job)
     seen.forget_job(job)
+
+
+async def end_job(api: Api, seen: JobsAndPods, job: Object) -> None:
+    """Delete a Job before another one is made in its place. One that is over for the cluster disturbs nobody:
+    where it may not be deleted, it stays. Raises `ApiError`."""
+    try:
+        await delete_job(api, seen, job)
+    except RefusedError as error:
+        if not is_final(job):
+            raise
+        name = job["metadata"]["name"]
+        LOG.warning("Job %s stays: %s", name, error, extra={"action": "delete-job"})
 
 
 def is_of_plan(job: Object) -> bool:

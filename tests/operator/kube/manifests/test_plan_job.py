@@ -17,6 +17,7 @@ from ingest_operator.core.orders import Orders
 from ingest_operator.kube.api.resources import Object
 from ingest_operator.kube.manifests.order_encoding import MAX_PLAN_ORDER_BYTES, OrderTooLargeError, in_pods
 from ingest_operator.kube.manifests.plan_job import DEADLINE_SECONDS, knowing, plan_job, plan_order_map
+from ingest_operator.kube.manifests.sources import Found, needed_claims, planned_sources
 from ingest_operator.kube.manifests.volumes import PLACE
 from testkit.objects.builders import items
 from testkit.objects.manifests import OWNER, mounted, orders_for, pod_spec, variables, worker_of
@@ -27,7 +28,12 @@ SOURCES = (PlannedSource(url="https://media.example.org/$(HOME)"),)
 
 
 def job(pods: PodProfile | None = None, **batch: Any) -> Object:
-    return plan_job(OWNER, orders_for(pods, batch=batch), 2, 1)
+    """Of all sources of a batch that can be planned."""
+    orders = orders_for(pods, batch=batch)
+    spec, allowed = orders.batch.spec, orders.profile.pods
+    everything = range(len(spec.sources))
+    found = planned_sources(spec, everything, allowed, Found({"backlog": {"urls.txt": "https://a.example/"}}))
+    return plan_job(OWNER, orders, 2, 1, found.sources, needed_claims(spec, found.entries, allowed))
 
 
 def told(orders: Orders, sources: tuple[PlannedSource, ...] = SOURCES, planned: tuple[Item, ...] = ()) -> str:
@@ -104,7 +110,7 @@ def test_models_are_mounted_only_where_their_locks_decide(reprocess: Reprocess, 
 def test_a_plan_sees_the_claims_that_its_batch_names(source: Source, mounts: list[str]) -> None:
     assert [
         path
-        for path in mounted(job(PodProfile(claims=CLAIMS), sources=(source,)))
+        for path in mounted(job(PodProfile(claims=CLAIMS, config_maps=("backlog",)), sources=(source,)))
         if path.startswith("/sources")
     ] == mounts
 

@@ -23,7 +23,7 @@ from ingest_operator.kube.manifests.ingest_job import run_job, shared_order_map
 from ingest_operator.kube.manifests.order_encoding import SHARED_VARIABLE, joined
 from ingest_operator.kube.manifests.overlay import OverlayError, has_gpu
 from ingest_operator.kube.manifests.plan_job import plan_job, plan_order_map
-from ingest_operator.kube.manifests.sources import planned_sources
+from ingest_operator.kube.manifests.sources import Found, planned_sources
 from testkit.objects.builders import TRACE, a_spec, from_store
 from testkit.objects.manifests import ITEM, OWNER, mounted, pod_spec, variables, worker_of
 
@@ -94,7 +94,7 @@ def test_a_worker_hears_nothing_and_gets_nothing_to_hear_with() -> None:
 
 def test_its_plan_order_says_what_of_the_store_is_meant() -> None:
     orders = orders_from_store()
-    fitting = planned_sources(orders.batch.spec, 0, orders.profile.pods, {})
+    fitting = planned_sources(orders.batch.spec, (0,), orders.profile.pods, Found())
     order = plan_order_map(OWNER, orders, fitting.sources, (), 0)["data"]["order.json"]
     told = json.loads(order)
     assert (told["sources"], told["reprocess"], told["sites"]) == (
@@ -105,6 +105,7 @@ def test_its_plan_order_says_what_of_the_store_is_meant() -> None:
                 "title": "",
                 "fault": "",
                 "store": {"channels": [], "batches": []},
+                "entry": 0,
             }
         ],
         Reprocess.IF_PIPELINE_CHANGED,

@@ -127,6 +127,9 @@ def test_a_mistake_in_the_sources_is_reported_by_its_field_and_reconciled_again_
         scene = await PlanScene.made(api, namespace)
         scene.sources, scene.pods = (PAGE, LIST), PodProfile()
         await scene.offer_list("https://media.example.org/a")
+        assert (await scene.reconcile()).failure is None
+        await scene.plan(await pod_of(scene))  # the others go on
+        await scene.reconcile()
         reconcile = await scene.reconcile()
         assert reconcile.failure is not None
         assert reconcile.failure[0] == "SourcesInvalid"
@@ -135,7 +138,9 @@ def test_a_mistake_in_the_sources_is_reported_by_its_field_and_reconciled_again_
         )
         scene.pods = PodProfile(config_maps=("backlog",))
         assert (await scene.reconcile()).failure is None
-        assert len(await scene.jobs()) == 1
+        await scene.plan(await pod_of(scene))
+        found = (await scene.reconcile()).planned
+        assert [item.id for item in (found.items if found else ())] == ["url:first", "url:a"]
 
     run(story())
 

@@ -4,7 +4,8 @@ was started with), `speak REASON` (writes to its log, reads from the pipe models
 read, and fails where that is `fail`).
 
 A plan takes each source as one item whose title is the last part of its address, with `+` for spaces;
-`unplannable` fails the plan, `robot` its first run. A part of the store is an item called like its channel.
+`unplannable` is left out, or fails the plan if it is alone, `robot` fails its first run. A part of the store
+is an item called like its channel.
 """
 
 import json
@@ -45,7 +46,10 @@ def planned(order: PlanOrder) -> int:
         source.store.channels[0] if source.store else source.url.rsplit("/", 1)[-1].replace("+", " ")
         for source in order.sources
     ]
-    if "unplannable" in titles:
+    listed = list(zip(order.sources, titles, strict=True))
+    there = [(source, title) for source, title in listed if title != "unplannable"]
+    waiting = tuple(source.entry or 0 for source, title in listed if title == "unplannable")
+    if not there:
         return leave(
             Receipt(result="Failed", reason=Reason.NOT_FOUND, message="as asked", seconds=0.1),
             order.place.receipt,
@@ -66,9 +70,9 @@ def planned(order: PlanOrder) -> int:
             title=title,
             duration_seconds=10,
         )
-        for place, (source, title) in enumerate(zip(order.sources, titles, strict=True))
+        for place, (source, title) in enumerate(there)
     ]
-    document = PlanDocument(items=tuple(items), media_seconds=10 * len(items))
+    document = PlanDocument(items=tuple(items), media_seconds=10 * len(items), waiting=waiting or None)
     print("a line of another kind", *frames(document), sep="\n", flush=True)
     return leave(Receipt(result="Succeeded", seconds=0.1, plan=document.summary), order.place.receipt)
 
