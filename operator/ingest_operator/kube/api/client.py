@@ -5,17 +5,17 @@ retries GET, PUT and DELETE; POST and PATCH are retried by the next reconcile, w
 """
 
 import contextlib
-import json
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from http import HTTPStatus
 from time import monotonic
-from typing import Any, Final
+from typing import Final
 
 from aiohttp import ClientError, ClientResponse, ClientTimeout, SocketTimeoutError
 from kubernetes.aio.client import ApiClient, Configuration
 from kubernetes.aio.config import ConfigException, load_incluster_config, load_kube_config
 
+from ingest_operator.kube.api.answers import names_in, object_in
 from ingest_operator.kube.api.errors import (
     ApiError,
     ConflictError,
@@ -68,7 +68,7 @@ class Api:
 
     async def get(self, resource: Resource, namespace: str | None, name: str) -> Object:
         """One object; without a namespace, one of the cluster's own."""
-        return _object(await self._send("get", resource.plural, resource.path(namespace, name)))
+        return object_in(await self._send("get", resource.plural, resource.path(namespace, name)))
 
     async def list(
         self,
@@ -92,14 +92,12 @@ class Api:
     async def served(self, group: str, version: str) -> frozenset[str]:
         """The plurals that the server's discovery lists for a version of a group; empty while it does not
         know the group."""
-        known = _json(await self._send("get", "apis", "/apis"))
-        if group not in {each["name"] for each in known["groups"]}:
+        if group not in names_in(await self._send("get", "apis", "/apis"), "groups"):
             return frozenset()
         try:
-            listed = _json(await self._send("get", "apis", f"/apis/{group}/{version}"))
+            return names_in(await self._send("get", "apis", f"/apis/{group}/{version}"), "resources")
         except NotFoundError:
             return frozenset()
-        return frozenset(each["name"] for each in listed["resources"])
 
     async def create(
         self, resource: Resource, namespace: str, body: Object, *, dry_run: bool = False
@@ -107,7 +105,7 @@ class Api:
         """Create an object, or find out by a dry run whether that is possible. When the answer is lost
         (`UnreachableError`) it may have been created: the next call raises `AlreadyExistsError`."""
         query = {"dryRun": "All"} if dry_run else {}
-        return _object(
+        return object_in(
             await self._send("create", resource.plural, resource.path(namespace), query=query, body=body)
         )
 
@@ -120,7 +118,8 @@ class Api:
         """
         path = resource.path(body["metadata"]["namespace"], body["metadata"]["name"], "status")
         query = {"fieldValidation": "Strict"}
-        return _object(await self._send("update", f"{resource.plural}/status", path, query=query, body=body))
+        written = await self._send("update", f"{resource.plural}/status", path, query=query, body=body)
+        return object_in(written)
 
     async def patch(
         self, resource: Resource, namespace: str, name: str, body: Object, *, subresource: str | None = None
@@ -129,7 +128,8 @@ class Api:
         the cluster's definition does not know is refused, as for `replace_status`."""
         asked = "/".join(part for part in (resource.plural, subresource) if part)
         path = resource.path(namespace, name, subresource)
-        return _object(await self._send("patch", asked, path, query={"fieldValidation": "Strict"}, body=body))
+        query = {"fieldValidation": "Strict"}
+        return object_in(await self._send("patch", asked, path, query=query, body=body))
 
     async def delete(self, resource: Resource, namespace: str, name: str, *, uid: str) -> None:
         """Delete this object and, in the background, what it owns. It is no error if the object is gone, even
@@ -191,7 +191,7 @@ class Api:
         items: list[Object] = []
         query = {"limit": str(PAGE_OBJECTS)} | ({"labelSelector": labels} if labels else {})
         while True:
-            page = _object(await self._send("list", resource.plural, resource.path(namespace), query=query))
+            page = object_in(await self._send("list", resource.plural, resource.path(namespace), query=query))
             # Items of a list say nothing about their kind.
             items += (
                 keep({"apiVersion": resource.api_version, "kind": resource.kind} | item)
@@ -279,20 +279,3 @@ async def connected(
 
 def _content_type(method: str) -> str:
     return "application/merge-patch+json" if method == "PATCH" else "application/json"
-
-
-def _json(content: bytes) -> Any:
-    """An answer as JSON. Anything else does not come from an API server,
-    so the result of our request is unknown."""
-    try:
-        return json.loads(content)
-    except ValueError as error:
-        raise UnreachableError("NotJson", f"the answer is no JSON: {content[:100]!r}") from error
-
-
-def _object(content: bytes) -> Object:
-    """An answer as an object or list."""
-    answer = _json(content)
-    if not isinstance(answer, dict) or "metadata" not in answer:
-        raise UnreachableError("NotAnObject", f"the answer is no object: {content[:100]!r}")
-    return answer

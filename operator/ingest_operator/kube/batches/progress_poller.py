@@ -19,6 +19,10 @@ from ingest_contract.progress import Progress
 TIMEOUT_SECONDS: Final = 2.0
 """Seconds for one answer, connecting included."""
 
+ROUND_SECONDS: Final = 5.0
+"""Seconds for all answers that one reconcile asks for, the wait for a free request included: where a policy
+drops every connection, hundreds of workers would take half a minute of each."""
+
 MAX_ANSWER_BYTES: Final = 4096
 """Bytes of an answer, at most. A real one has about sixty."""
 
@@ -29,10 +33,12 @@ RunKey = tuple[int, int]
 class ProgressPoller:
     """Polls workers while it is entered."""
 
-    def __init__(self, at_once: int = 32, patience: float = TIMEOUT_SECONDS) -> None:
+    def __init__(
+        self, at_once: int = 32, patience: float = TIMEOUT_SECONDS, of_round: float = ROUND_SECONDS
+    ) -> None:
         """`at_once` bounds the requests under way, over all reconciles together; `patience` is how many
-        seconds each may take."""
-        self._at_once, self._patience = at_once, patience
+        seconds each may take, and `of_round` all that are asked for at once."""
+        self._at_once, self._patience, self._of_round = at_once, patience, of_round
         self._gate = asyncio.Semaphore(at_once)
         self._session: aiohttp.ClientSession | None = None
 
@@ -59,10 +65,17 @@ class ProgressPoller:
         """The progress of every run whose worker, at `http://address:port`, answers. A worker that fails in
         any way is left out."""
         assert self._session is not None, "a poller polls while it is entered"  # noqa: S101 -- a mistake of ours, not of a worker
-        asked = (self._ask(self._session, base) for base in targets.values())
-        answers = await asyncio.gather(*asked, return_exceptions=True)
+        if not targets:
+            return {}
+        asked = {key: asyncio.create_task(self._ask(self._session, base)) for key, base in targets.items()}
+        try:
+            await asyncio.wait(asked.values(), timeout=self._of_round)
+        finally:
+            for each in asked.values():
+                each.cancel()
+            answers = await asyncio.gather(*asked.values(), return_exceptions=True)
         return {
-            key: answer for key, answer in zip(targets, answers, strict=True) if isinstance(answer, Progress)
+            key: answer for key, answer in zip(asked, answers, strict=True) if isinstance(answer, Progress)
         }
 
     async def _ask(self, session: aiohttp.ClientSession, base: str) -> Progress:

@@ -27,9 +27,11 @@ from ingest_operator.core.profile_readiness import (
 )
 from ingest_operator.core.retention import due_at
 from ingest_operator.core.site_states import rendered, restored
+from ingest_operator.core.sites import without_lost_probes
 from ingest_operator.kube.api.client import Api
 from ingest_operator.kube.api.deletion import is_deleted
 from ingest_operator.kube.api.lenient import Reading, reading
+from ingest_operator.kube.api.names import trace_of
 from ingest_operator.kube.api.ownership import identity_of
 from ingest_operator.kube.api.resources import Object
 from ingest_operator.kube.api.statuses import UnwritableStatusError
@@ -167,7 +169,7 @@ class ProfileController:
             written = await self._deps.statuses.change(key, change)
         if written is not None:
             self._deps.instruments.profile_accepted(written[1], written[0], self._deps.statuses.read(key))
-        else:
+        elif self._deps.profiles.get(key) is not None:  # else it went meanwhile, and nobody forgets it again
             self._deps.instruments.profile_known(body, self._deps.statuses.read(key))
 
     def forget(self, key: Key) -> None:
@@ -215,7 +217,9 @@ class ProfileController:
         faults = faults_after(before.faults, map(heard, batches), succeeded, check.generation, now)
         sites = before.sites
         if check.profile is not None:
-            sites = rendered(restored(check.profile.spec.fetch.sites, before), now)
+            known = restored(check.profile.spec.fetch.sites, before)
+            alive = map(trace_of, self._deps.batches.uids)  # of a batch that is gone no probe ends
+            sites = rendered(without_lost_probes(known, "", (), alive), now)
         findings = (*check.found.findings, *of_faults(faults), *of_sites(sites))
         drafts = as_conditions([ready(findings, check.found.unknown)], now, check.generation)
         news = {

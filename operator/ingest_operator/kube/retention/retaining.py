@@ -34,7 +34,7 @@ from ingest_operator.kube.planning.attempts import REQUEST
 from ingest_operator.kube.planning.create import create_or_meet
 from ingest_operator.kube.voices.attempts import Attempts, VoiceAttempt, VoiceRequest, attempts_of
 from ingest_operator.kube.voices.next_step import KEPT_RUNS
-from ingest_operator.kube.watch.confirm import ask_again, ask_for_pods, delete_job
+from ingest_operator.kube.watch.confirm import ask_again, ask_for_pods, end_job
 from ingest_operator.kube.watch.jobs_and_pods import JobsAndPods
 
 
@@ -115,17 +115,17 @@ class Retaining:
         made. Raises `ApiError`."""
         if self._found is None:
             for job in tuple(self._seen.jobs.of(self._owner.identity)):
-                await delete_job(self._api, self._seen, job)
+                await end_job(self._api, self._seen, job)
         elif self._step is not None and self._step.make:
             return await self._make(self._found, self._step.status.run, now)
         return None
 
     async def _make(self, found: Retention, run: int, now: float) -> Blocker | None:
         others = [one for one in found.attempts.present if one.run.number != run]
-        for one in others:
-            if one.is_live or one.lingers or one in others[: -(KEPT_RUNS - 1)]:
-                await delete_job(self._api, self._seen, one.job)
         try:
+            for one in others:
+                if one.is_live or one.lingers or one in others[: -(KEPT_RUNS - 1)]:
+                    await end_job(self._api, self._seen, one.job)
             self._seen.take_created(await create_or_meet(self._api, self._owner, JOBS, found.job(run)))
         except NameTakenError as error:
             return name_taken(error.kind, error.name, now)

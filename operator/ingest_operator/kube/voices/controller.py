@@ -56,7 +56,7 @@ from ingest_operator.kube.voices.status import (
 )
 from ingest_operator.kube.voices.wanted import WantedJob
 from ingest_operator.kube.watch.cache import Cache, Key
-from ingest_operator.kube.watch.confirm import ask_again, ask_for_pods, delete_job
+from ingest_operator.kube.watch.confirm import ask_again, ask_for_pods, delete_job, end_job
 from ingest_operator.kube.watch.jobs_and_pods import JobsAndPods
 
 LOG: Final = logging.getLogger(__name__)
@@ -214,7 +214,7 @@ class VoiceController:
     async def _make(self, wanted: WantedJob, step: MakeJob) -> None:
         """Create a Job, or meet the one that an earlier call has created. Raises `NameTakenError`."""
         for job in step.ending:
-            await delete_job(self._api, self._seen, job)
+            await end_job(self._api, self._seen, job)
         body = wanted.job(step.number, step.rung)
         self._seen.take_created(await create_or_meet(self._api, wanted.owner, JOBS, body))
 

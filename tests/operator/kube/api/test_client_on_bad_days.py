@@ -49,6 +49,16 @@ def test_what_must_not_be_sent_twice_is_not(scene: Scene, use: Use[object]) -> N
     assert len(scene.server.asked) == 1
 
 
+@pytest.mark.parametrize("answer", [{}, {"groups": None}, {"groups": ["video-ingest.dev"]}, [], "Hello"])
+def test_a_discovery_that_is_none_is_no_answer(answer: object, scene: Scene) -> None:
+    """What is in front of a server that begins says anything; an operator that begins asks again."""
+
+    async def served(api: Api) -> object:
+        return await api.served("video-ingest.dev", "v1alpha1")
+
+    assert isinstance(scene.refused(served, says(answer)), UnreachableError)
+
+
 def test_a_server_that_stays_busy_is_believed_after_three_attempts(scene: Scene) -> None:
     error = scene.refused(get, *[refuses(503, "ServiceUnavailable", "etcd is away")] * 4)
     assert isinstance(error, BusyError)

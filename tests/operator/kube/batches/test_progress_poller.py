@@ -245,3 +245,23 @@ def test_an_address_at_which_nobody_is_or_that_is_none_is_left_out(base: str) ->
             return await poller.poll({(0, 1): base})
 
     assert asyncio.run(poll()) == {}
+
+
+def test_workers_that_never_answer_keep_a_reconcile_no_longer_than_one_round() -> None:
+    """However many they are: where a policy drops connections, each takes all its time."""
+
+    async def silent(reader: asyncio.StreamReader, _: asyncio.StreamWriter) -> None:
+        await reader.read()
+
+    async def poll() -> dict[int, Progress]:
+        async with AsyncExitStack() as stack:
+            answers = [saying(http(GOOD)), *[silent] * 20]
+            bases = [await stack.enter_async_context(serving(answer)) for answer in answers]
+            poller = await stack.enter_async_context(ProgressPoller(1, patience=3600.0, of_round=0.5))
+            async with asyncio.timeout(60.0):
+                found = await poller.poll({(index, 1): base for index, base in enumerate(bases)})
+                again = await poller.poll({(0, 1): bases[0]})
+        assert again == found, "what was late holds no place"
+        return {index: progress for (index, _), progress in found.items()}
+
+    assert set(asyncio.run(poll())) == {0}

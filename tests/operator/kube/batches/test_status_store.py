@@ -89,3 +89,12 @@ def test_a_status_of_another_version_is_refused_and_not_thrown_away(api: Api, ba
     strange = batch | {"status": {"observedGeneration": 1, "inventedLater": True}}
     with pytest.raises(UnreadableStatusError, match="another version of the operator"):
         KubeStatusStore(api, strange).read()
+
+
+@pytest.mark.parametrize("part", ["failures", "skips"])
+def test_a_status_that_counts_a_reason_of_another_version_is_refused_as_one_of_it(
+    part: str, api: Api, batch: Object
+) -> None:
+    status = {"observedGeneration": 1, part: [{"reason": "InventedLater", "count": 2}]}
+    with pytest.raises(UnreadableStatusError, match="InventedLater is no reason that this version knows"):
+        KubeStatusStore(api, batch | {"status": status}).read()
