@@ -29,7 +29,9 @@ def test_a_good_installation_is_reported_line_by_line_and_every_engine_computes(
     assert found.startswith("ok      models: set demo, every file as locked: ")
     assert "community-1@" in found
     assert store.startswith("ok      store: ")
-    assert store.endswith(f"has schema {expected_version()}")
+    assert re.search(
+        rf"has schema {expected_version()}, and a table for the 384 numbers of all-MiniLM-L6-v2@\w+$", store
+    )
     assert re.fullmatch(
         r"ok      transcription tiny\.en: cpu, int8: loaded in .* s, first call .* s", whisper
     )
@@ -76,6 +78,20 @@ def test_a_store_without_a_table_for_the_sets_text_model_is_not_one(tmp_path: Pa
         "missing store: DimensionMismatch: The store has no table for vectors of 5 numbers"
     )
     assert run.returncode == FAILURES[Reason.DIMENSION_MISMATCH].exit_code
+
+
+def test_a_table_that_nobody_looked_for_is_told(tmp_path: Path, database: str) -> None:
+    place = played_models(tmp_path)
+    for folder, set_name, why in (
+        (place, "demo", "nothing says how long those of all-MiniLM-L6-v2@"),
+        (place, "none", "the set of models is not there"),
+    ):
+        run = run_module(
+            CHECK, "--models", str(folder), "--set", set_name, environment={"INGEST_DSN": database}
+        )
+        store = run.stdout.splitlines()[2]
+        assert store.startswith("ok      store: ")
+        assert f"has schema {expected_version()}, no table of vectors was looked for: {why}" in store
 
 
 @pytest.mark.models

@@ -121,35 +121,43 @@ def _store(wanted: Wanted) -> str:
     dsn = store_address()
     with connect(dsn, application="check") as connection:
         check_schema(connection)
-        _tables(wanted, connection)
-    return f"{redacted(dsn)} has schema {expected_version()}"
+        tables = _tables(wanted, connection)
+    return f"{redacted(dsn)} has schema {expected_version()}, {tables}"
 
 
-def _tables(wanted: Wanted, connection: Connection) -> None:
-    """Of a set with several text models, the store needs a table for one."""
+def _tables(wanted: Wanted, connection: Connection) -> str:
+    """For which text model there is a table, and of which nobody looked. Of a set with several, the store
+    needs a table for one. Raises `StageError(DIMENSION_MISMATCH)` if there is none for any."""
+    models = _text_models(wanted)
+    if models is None:
+        return "no table of vectors was looked for: the set of models is not there"
     refused: list[StageError] = []
-    for model in _text_models(wanted):
+    for name, dimension in models.items():
+        if dimension is None:
+            continue
         try:
-            require_vector_table(connection, model)
+            require_vector_table(connection, TextModel(name, dimension))
         except StageError as error:
             refused.append(error)
         else:
-            return
+            return f"and a table for the {dimension} numbers of {name}"
     if refused:
         raise refused[0]
+    unknown = ", ".join(models) or "the set, which has no text model"
+    return f"no table of vectors was looked for: nothing says how long those of {unknown} are"
 
 
-def _text_models(wanted: Wanted) -> list[TextModel]:
-    """Those of the set that say how long their vectors are; none of a set that is missing, which is told."""
+def _text_models(wanted: Wanted) -> dict[str, int | None] | None:
+    """Name to how many numbers a vector has, if its files say so; None of a set that is missing, which is
+    told."""
     with suppress(StageError):
         models = open_models(wanted.models, wanted.set_name)
-        found = [
-            (model.identity, models.dimension(model.name))
+        return {
+            model.identity: models.dimension(model.name)
             for model in read_lock(wanted.models, wanted.set_name).models
             if model.role is Role.EMBEDDING
-        ]
-        return [TextModel(name, dimension) for name, dimension in found if dimension is not None]
-    return []
+        }
+    return None
 
 
 def _walls() -> str:
