@@ -195,9 +195,10 @@ FAILURES: Final = MappingProxyType(
             25,
             _K.INPUT,
             _V.SKIP,
-            "The recording is live or has not been shown yet. A later batch will find it.",
-            next_step="The recording is live or has not been shown yet: name it in a later batch, or let a "
-            "schedule find it.",
+            "The recording is live, is still being written, or has not been shown yet. A later batch will "
+            "find it.",
+            next_step="The recording is live, is still being written, or has not been shown yet: name it in "
+            "a later batch, or let a schedule find it.",
         ),
         _R.DRM_PROTECTED: Failure(
             26,

@@ -89,6 +89,13 @@ class Sums(ContractModel):
     cut_words: SumOfMany = 0
     """Words left out as repeats, too many for the length of the sound."""
 
+    words: SumOfMany = 0
+    """Words."""
+
+    doubtful_words: SumOfMany = 0
+    """Those of them that the model itself holds for less likely than not. More than a quarter: a bad room, or
+    a language that the model was not trained for."""
+
     sounds_like: Annotated[tuple[LanguageCount, ...], Field(max_length=MAX_LANGUAGE_ENTRIES + 1)] = ()
     """Recordings that are surely in another language than the one ordered, by the language that they sound
     like: what is stored of them is translated or invented."""

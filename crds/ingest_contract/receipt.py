@@ -16,15 +16,12 @@ from ingest_contract.failures import Reason
 from ingest_contract.sites import SiteReport
 from ingest_contract.stages import Stage
 from ingest_contract.text import said
+from ingest_contract.tracks import Real, Tracks
 from ingest_contract.voice_report import Enrolled, ForgetReport
 
 MAX_RECEIPT_BYTES: Final = 4096
 """Bytes at which a kubelet cuts a termination message (kubernetes `pkg/kubelet/container`,
 `MaxContainerTerminationMessageLength`)."""
-
-Real = Annotated[float, Field(ge=0, le=1e8, allow_inf_nan=False)]
-"""A measured quantity. Floats are fine here: a Receipt is not an API object. It is bounded so that the sum of
-10,000 still fits the status."""
 
 MAX_MESSAGE_CHARACTERS: Final = 1024
 
@@ -58,29 +55,6 @@ class StageFigures(ContractModel):
     computing_seconds: Real = 0.0
     """Those of `seconds` in which the device computed, measured as the Receipt's `computing_by` says. Stages
     that overlap on one GPU each see all of it."""
-
-
-class Tracks(ContractModel):
-    """Which audio of the media file was decoded, if it was decoded in this run."""
-
-    found: Count
-    """Audio tracks in it."""
-
-    taken: Count
-    """The one that was decoded, counted from 1."""
-
-    passed_over: Annotated[str, StringConstraints(max_length=200)] = ""
-    """Which other tracks were tried first or could not be, and why."""
-
-    damaged_packets: Count = 0
-    """Packets of the track that did not decode: each leaves a hole of some hundredths of a second."""
-
-    filled_seconds: Real = 0.0
-    """Silence in place of holes between the track's timestamps."""
-
-    gain: Real = 1.0
-    """The factor on the samples: below 1 if they were far beyond full scale, above 1 if a mix of channels was
-    faint."""
 
 
 class Coverage(ContractModel):
@@ -151,6 +125,10 @@ class Quality(ContractModel):
 
     cut_words: Count = 0
     """Words left out as repeats, too many for the length of the sound."""
+
+    doubtful_words: Count = 0
+    """Words that the model itself holds for less likely than not: up to a quarter of a meeting in a bad room,
+    and up to two thirds of a language that the model was not trained for."""
 
     foreign_chunks: Count = 0
     """Pieces whose most likely language is not `language`. Those of high probability were decoded in their

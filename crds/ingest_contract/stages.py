@@ -40,8 +40,8 @@ machines hear the same recording under the same hash in slightly different words
 passages of the one would be laid over the speakers and words of the other."""
 
 STAGE_VERSION: Final[Mapping[Stage, int]] = {
-    Stage.DECODE: 5,
-    Stage.TRANSCRIBE: 12,
+    Stage.DECODE: 6,
+    Stage.TRANSCRIBE: 13,
     Stage.DIARIZE: 5,
     Stage.IDENTIFY: 3,
     Stage.ATTRIBUTE: 1,

@@ -49,7 +49,7 @@ def the_largest(message: str = CONTROL * 1024) -> Receipt:
     quality = Quality(
         language="xx", language_probability=LONG, chunks=MUCH, redecoded=MUCH, dropped=MUCH,
         dropped_seconds=LONG, cut_words=MUCH, foreign_chunks=MUCH, sounds_like="x" * 8,
-        language_change_seconds=LONG,
+        language_change_seconds=LONG, doubtful_words=MUCH,
     )  # fmt: skip
     return Receipt(
         result="Failed", reason=Reason.IDENTIFICATION_FAILED, message=message, stage=Stage.TRANSCRIBE,

@@ -183,6 +183,19 @@ def test_what_may_be_otherwise_tomorrow_is_not_remembered(database: str, video: 
         assert stored(connection, [VIDEO]) == {}
 
 
+def test_of_a_recording_that_goes_on_nothing_is_remembered_and_nothing_kept(
+    database: str, order: IngestOrder, video: ClaimedRecording
+) -> None:
+    """What was heard of an hour is not taken for the two hours that there are tomorrow."""
+    video.keep(Stage.TRANSCRIBE, HASH, b"no words")
+    video.keep(Stage.DIARIZE, HASH, b"nobody")
+    video.remember(Recording.of(order.item), StageError(Reason.LIVE_OR_UPCOMING), "p" * 16)
+    assert [video.kept(stage, HASH) for stage in (Stage.TRANSCRIBE, Stage.DIARIZE)] == [None, None]
+    with connect(database, application="test") as connection:
+        assert stored(connection, [VIDEO]) == {}
+    assert holders(database) == [holder_of(order)], "the end of the run gives the claim up"
+
+
 def test_only_what_the_store_calls_final_is_remembered() -> None:
     assert REMEMBERED <= FINAL
 

@@ -13,7 +13,7 @@ from ingest_contract.profile import DiarizationProfile, FetchProfile, Identifica
 from ingest_contract.voice_orders import EnrolOrder
 from ingest_contract.voice_report import Enrolled
 from ingest_contract.voices import VoiceRecording
-from ingest_worker.domain import Diarization, FloatArray, Turn
+from ingest_worker.domain import Diarization, FloatArray, Sound, Turn
 from ingest_worker.enrolment import Enrolling, Hearing
 from ingest_worker.errors import StageError
 from ingest_worker.store.enrolment import HeardSource
@@ -184,6 +184,16 @@ def test_what_is_not_one_persons_speech_is_refused_and_never_heard_again(
     for _ in range(2):
         assert states(enrol(FRONT, BACK)) == [("Used", None), ("Refused", reason)]
     assert booth.heard == [FRONT, BACK]
+
+
+def test_too_little_speech_in_an_address_that_may_still_be_written_is_heard_again(
+    enrol: Enrol, booth: Booth
+) -> None:
+    booth.voices, booth.studio.sound = {BACK: alone(0, 4.0)}, Sound(1, 1, open_ended=True)
+    assert states(enrol(FRONT, BACK)) == [("Used", None), ("Refused", Reason.LIVE_OR_UPCOMING)]
+    booth.voices[BACK] = alone(0)
+    assert states(enrol(FRONT, BACK)) == [("Used", None)] * 2
+    assert booth.heard == [FRONT, BACK, BACK]
 
 
 @pytest.mark.parametrize(

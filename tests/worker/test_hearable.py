@@ -11,6 +11,7 @@ from ingest_contract.failures import Reason
 from ingest_contract.order import IngestOrder
 from ingest_contract.profile import TranscriptionProfile
 from ingest_worker.captions.values import Captions, Cue, NoCaptions
+from ingest_worker.domain import Sound
 from ingest_worker.errors import StageError
 from ingest_worker.hearable import require_hearable
 from tests.support.pipeline_run import Engines, Run, order_in
@@ -77,6 +78,19 @@ def test_what_the_page_says_is_refused_before_anything_is_decoded_or_heard(tmp_p
     assert run.receipt.reason is Reason.LANGUAGE_UNSUPPORTED
     assert not {"decode", "transcribe", "diarize"} & set(studio.asked)
     assert Run(Studio(said_language="de"), Shelf(), order_in(tmp_path)).go().error is None
+
+
+@pytest.mark.parametrize("said", [{}, {"batch": "en"}], ids=["nobody says otherwise", "a person does"])
+def test_what_the_tag_of_the_track_says_counts_where_nothing_else_does(
+    tmp_path: Path, said: dict[str, Any]
+) -> None:
+    """A film of German television, in a folder, by the default model."""
+    studio = Studio(sound=Sound(2, 1, language="de"))
+    run = Run(studio, Shelf(), ordered(tmp_path, **said), engines=ENGLISH_ONLY).go()
+    assert run.receipt.reason is (None if said else Reason.LANGUAGE_UNSUPPORTED)
+    assert ("transcribe" in studio.asked) is bool(said)
+    by_page = Studio(sound=Sound(2, 1, language="de"), said_language="en")
+    assert Run(by_page, Shelf(), order_in(tmp_path / "x"), engines=ENGLISH_ONLY).go().error is None
 
 
 def test_captions_of_people_give_words_that_the_model_could_not_and_without_them_it_is_refused(

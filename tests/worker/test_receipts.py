@@ -91,6 +91,11 @@ def test_what_was_left_out_is_reported_in_seconds() -> None:
     assert found.sounds_like == "de"
 
 
+def test_words_that_the_model_doubts_itself_are_counted() -> None:
+    words = tuple(Word(n, n + 0.5, "w", probability) for n, probability in enumerate((0.9, 0.5, 0.49, 0.1)))
+    assert quality_of(Transcript(words, "en", 1.0, 4.0, 1, 0, ())).doubtful_words == 2
+
+
 def test_words_next_to_a_change_of_language_are_reported_in_seconds() -> None:
     words = tuple(
         Word(start, start + 0.5, "w", 0.9, language="de" if 10 <= start < 20 else None)

@@ -33,8 +33,8 @@ from tests.support.conversation import axis, heard
 CASES = 40
 
 RECORDED = {
-    Stage.DECODE: (5, "d2c27caeb1854b0c"),
-    Stage.TRANSCRIBE: (12, "008e702fff6e59cd"),
+    Stage.DECODE: (6, "d2c27caeb1854b0c"),
+    Stage.TRANSCRIBE: (13, "008e702fff6e59cd"),
     Stage.DIARIZE: (5, "f9b897870b8d963f"),
     Stage.ATTRIBUTE: (1, "f3663d0fb3000856"),
     Stage.IDENTIFY: (3, "af5ef049e82d021e"),

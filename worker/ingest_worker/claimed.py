@@ -107,7 +107,11 @@ class ClaimedRecording:
             )
 
     def remember(self, recording: Recording, error: StageError, pipeline_hash: str) -> None:
-        """Record it if this recording will never have anything to ingest, and release the claim."""
+        """Record it if this recording will never have anything to ingest, and release the claim. Of one that
+        goes on, forget what was heard of it: a later run would take it up instead of what there is then."""
+        if error.reason is Reason.LIVE_OR_UPCOMING:
+            with connect(self._dsn, application="outcome") as connection:
+                artifacts.drop(connection, self._held)
         if error.reason in REMEMBERED:
             self._end()
             with connect(self._dsn, application="outcome") as connection:

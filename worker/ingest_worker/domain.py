@@ -1,7 +1,6 @@
 """The values that flow between stages. Frozen. Pure: numpy at most, no engine, no store, no file format.
 
-Times are seconds from the start of the recording. Speakers are numbered from 0 within one recording, in the
-order in which they first speak; another stage says who they are.
+Times are seconds from the start of the recording. Its speakers are numbered from 0, as they first speak.
 """
 
 from dataclasses import dataclass, replace
@@ -42,7 +41,7 @@ class Media:
 
 @dataclass(frozen=True, slots=True)
 class Sound:
-    """Which audio of a media file was decoded, and which was not."""
+    """Which audio of a media file was decoded, and which was not. Its language is by the track's tag."""
 
     tracks: int
     """Audio tracks in the file."""
@@ -55,7 +54,12 @@ class Sound:
     filled_seconds: float = 0.0
     """Silence in place of holes between the track's timestamps."""
     gain: float = 1.0
-    """The factor on the samples, if they were far beyond full scale or far below their loudest channel."""
+    """The factor on the samples, if they were far beyond full scale, faint, or far below one channel's."""
+    clock_jumps: int = 0
+    """Places where a stream's clock jumped, and nothing says whether sound is missing there."""
+    open_ended: bool = False
+    """Whether nobody says how long it is, or it has not one sample: its file may still be written."""
+    language: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +84,8 @@ class Audio:
 
     def window(self, start: float, end: float) -> FloatArray:
         """(n,) float32 in -1..1 between two times, cut at the recording's ends."""
-        first, last = max(0, round(start * SAMPLE_RATE)), min(self.samples, round(end * SAMPLE_RATE))
-        return self.pcm()[first:last].astype(np.float32) / np.float32(32_768)
+        part = self.pcm()[max(0, round(start * SAMPLE_RATE)) : round(end * SAMPLE_RATE)]
+        return part.astype(np.float32) / np.float32(32_768)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,8 +98,7 @@ class Word:
     """As Whisper writes it, punctuation attached, without surrounding spaces."""
     probability: float
     spaced: bool = True
-    """Whether there is a space before it in running text. The language does not decide this: English names in
-    a Chinese sentence have their spaces, and Thai puts spaces between clauses."""
+    """Whether a space is before it. No language decides: English in Chinese has one, Thai between clauses."""
     language: str | None = None
     """The language that it was decoded in, if that is not the transcript's."""
 
@@ -160,8 +163,7 @@ class Diarization:
 
     def bounded(self, least: int | None, most: int | None) -> "Diarization":
         """Marked by whether there are as many speakers as ordered."""
-        inside = (least or 0) <= self.speakers <= (self.speakers if most is None else most)
-        return replace(self, outside_bounds=not inside)
+        return replace(self, outside_bounds=not (least or 0) <= self.speakers <= (most or self.speakers))
 
     def seconds_of(self, speaker: int) -> float:
         """Exclusive speech of one speaker."""
@@ -169,8 +171,7 @@ class Diarization:
 
     def has_vector(self, speaker: int) -> bool:
         """Whether a speaker has a voice vector: finite, and not pyannote's zeros for missing speakers."""
-        row = self.vectors[speaker]
-        return bool(np.isfinite(row).all() and np.any(row))
+        return bool(np.isfinite(self.vectors[speaker]).all() and np.any(self.vectors[speaker]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,12 +206,11 @@ class Decision(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class WonSeconds:
-    """How much of a speaker's clean speech an enrolled voice wins, judged by window."""
+    """How much of a speaker's clean speech an enrolled voice wins by window, and in its longest stretch."""
 
     voice: str
     seconds: float
     longest: float
-    """Seconds of its longest stretch."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -224,7 +224,11 @@ class Enrolling:
         finally:
             shutil.rmtree(into, ignore_errors=True)
         self._heard.add(recording.key)
-        return self._sole(recording, content, diarization)
+        found = self._sole(recording, content, diarization)
+        grows = not content and audio.sound is not None and audio.sound.open_ended
+        if grows and found.reason is Reason.TOO_LITTLE_SPEECH:  # so far: it is heard again
+            return replace(found, reason=Reason.LIVE_OR_UPCOMING)
+        return found
 
     def _sole(self, recording: VoiceRecording, content: str, diarization: Diarization) -> HeardSource:
         """The one person of it, or why there is none."""

@@ -21,7 +21,7 @@ def require_hearable(order: IngestOrder, languages: Sequence[str], said: str | N
     Args:
         order: Names a language, or its plan has what the source says.
         languages: Those that the model knows, by its set; empty where the set does not say.
-        said: The language by the recording's own page, once it is fetched.
+        said: The language by the recording's own page, once it is fetched, else by its track's tag.
 
     Raises:
         StageError: `LANGUAGE_UNSUPPORTED`.

@@ -111,7 +111,7 @@ class Pipeline:
         """Every stage up to the store.
 
         Raises:
-            StageError: as the stages; `LANGUAGE_UNSUPPORTED`, `NO_SPEECH`, `NO_WORDS`,
+            StageError: as the stages; `LANGUAGE_UNSUPPORTED`, `NO_SPEECH`, `NO_WORDS`, `LIVE_OR_UPCOMING`,
                 `EMBEDDING_INCOMPLETE`.
             Interruption: the run was asked to end.
         """
@@ -183,7 +183,7 @@ class Pipeline:
             speech = transcript.words or transcript.speech_seconds
             diarization = self._diarized() if speech else None
         if diarization is None or not transcript.words:
-            raise without_words(diarization, self.sound)
+            raise without_words(self._order.item.id, diarization, self.sound)
         self.media_seconds = self.media_seconds or self._announced(transcript, diarization)
         return transcript, diarization
 
@@ -205,7 +205,14 @@ class Pipeline:
             tools = (self._tools.fetcher, self._tools.decoder)
             audio = decoded(tools, self._order.item, self.media, scratch, report)
         self.media_seconds, self.sound = audio.seconds, audio.sound
+        require_unless_captioned(self._order, self._tools.languages, self._said_language)
         return audio
+
+    @property
+    def _said_language(self) -> str | None:
+        """The language by the recording's page, else by the tag of the track that was decoded."""
+        page = self.media.language if self.media is not None else None
+        return page or (self.sound.language if self.sound is not None else None)
 
     def _transcribed(self) -> Transcript:
         if Stage.TRANSCRIBE in self._kept:
@@ -217,7 +224,7 @@ class Pipeline:
             if isinstance(read, Transcript):
                 return self._made(TRANSCRIPT, lambda _: read)
             why = read
-        require_hearable(self._order, self._tools.languages, self.media.language if self.media else None)
+        require_hearable(self._order, self._tools.languages, self._said_language)
         with self._observer.clock.blaming(Stage.TRANSCRIBE):
             engine = self._tools.transcriber.get()
         transcript = self._made(

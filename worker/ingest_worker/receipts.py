@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Final
 
 from ingest_contract.captions import TranscriptOrigin, TranscriptSource
-from ingest_contract.receipt import Coverage, Memory, Quality, Receipt, Speakers, StageFigures, Tracks, encode
+from ingest_contract.receipt import Coverage, Memory, Quality, Receipt, Speakers, StageFigures, encode
 from ingest_contract.stages import Stage
+from ingest_contract.tracks import Tracks
 from ingest_worker.domain import (
     Decision,
     Diarization,
@@ -33,6 +34,9 @@ from ingest_worker.stopwatch import Stopwatch
 WORDLESS_SECONDS: Final = 4.0
 """Longer stretches of a turn without a word are reported, in seconds: twice the value for voice activity,
 because turns contain pauses, laughter and coughs."""
+
+LIKELY_PROBABILITY: Final = 0.5
+"""Probability below which a word is less likely than not, by the model that wrote it."""
 
 NEAR_CHANGE_SECONDS: Final = 3.0
 """Around a change of language: the length of the pieces whose language is tested (`engines/languages.py`)."""
@@ -109,6 +113,7 @@ def quality_of(transcript: Transcript) -> Quality:
         dropped=len(transcript.dropped),
         dropped_seconds=rounded(sum(end - start for start, end in transcript.dropped)),
         cut_words=transcript.cut,
+        doubtful_words=sum(word.probability < LIKELY_PROBABILITY for word in transcript.words),
         foreign_chunks=transcript.foreign,
         sounds_like=transcript.sounds_like,
         language_change_seconds=rounded(
@@ -152,6 +157,9 @@ def tracks_of(sound: Sound) -> Tracks:
         passed_over=sound.passed_over,
         damaged_packets=sound.damaged_packets,
         filled_seconds=rounded(sound.filled_seconds),
+        clock_jumps=sound.clock_jumps,
+        open_ended=sound.open_ended,
+        language=sound.language,
         gain=float(f"{sound.gain:.3g}"),
     )
 

@@ -1,23 +1,42 @@
 """Why a recording has no words. Called by the pipeline."""
 
+from typing import Final
+
 from ingest_contract.failures import Reason
 from ingest_worker.domain import Diarization, Sound
 from ingest_worker.errors import StageError
 from ingest_worker.receipts import WORDLESS_SECONDS
 
+_BY_CONTENT: Final = ("file:", "s3:")
+"""How ids begin that name a content (`sources/contents.py`, `sources/buckets.py`): of these, one that grows
+is another recording. Behind every other id, tomorrow's media may be longer than today's."""
 
-def without_words(diarization: Diarization | None, sound: Sound | None) -> StageError:
-    """Why there are no words: nobody speaks, or diarization hears voices and Whisper nothing.
 
-    Only the first is a fact about the recording. The second is one about the models: a faint recording, of
-    which diarization finds every turn, because its network normalises the level, and Whisper not one word.
+def without_words(recording: str, diarization: Diarization | None, sound: Sound | None) -> StageError:
+    """Why there are no words: nobody speaks, or not yet, or diarization hears voices and Whisper nothing.
+
+    Only the first is a fact about the recording, and remembered. The second is one about what there is of it
+    so far: nobody says how long it is, and its id would be the same if there were more. The third is one
+    about the models: a faint recording, of which diarization finds every turn, because its network normalises
+    the level, and Whisper not one word.
+
+    Args:
+        recording: Its id.
+        diarization: Whose voices are heard; None if nobody was told apart.
+        sound: What was decoded; None if an earlier run did.
     """
     track = _which_track(sound)
     voices = sum(turn.end - turn.start for turn in diarization.turns) if diarization is not None else 0.0
-    if voices <= WORDLESS_SECONDS:
-        return StageError(Reason.NO_SPEECH, track and f"Nobody speaks in {track}.")
-    where = f" in {track}" if track else ""
-    return StageError(Reason.NO_WORDS, f"Voices are heard for {voices:.0f} s{where}, and no word.")
+    if voices > WORDLESS_SECONDS:
+        where = f" in {track}" if track else ""
+        return StageError(Reason.NO_WORDS, f"Voices are heard for {voices:.0f} s{where}, and no word.")
+    if sound is not None and sound.open_ended and not recording.startswith(_BY_CONTENT):
+        return StageError(
+            Reason.LIVE_OR_UPCOMING,
+            f"Nobody speaks in {track or 'what there is of it'}, and nothing says that this is all: it may "
+            "still be written.",
+        )
+    return StageError(Reason.NO_SPEECH, track and f"Nobody speaks in {track}.")
 
 
 def _which_track(sound: Sound | None) -> str:

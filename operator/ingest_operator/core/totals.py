@@ -48,6 +48,8 @@ class Totals:
     wordless_seconds: float = 0.0
     speakerless_seconds: float = 0.0
     cut_words: int = 0
+    words: int = 0
+    doubtful_words: int = 0
     sounds_like: Mapping[str, int] = field(default_factory=dict)
     transcripts: Mapping[TranscriptSource, int] = field(default_factory=dict)
     captions_not_taken: Mapping[CaptionsProblem, int] = field(default_factory=dict)
@@ -83,11 +85,16 @@ class Totals:
                 voiced_seconds=coverage.voiced_seconds,
                 wordless_seconds=coverage.wordless_seconds,
                 speakerless_seconds=coverage.speakerless_seconds,
+                words=coverage.words,
                 segments=coverage.segments,
                 vectors=coverage.vectors,
             )
         if quality := receipt.quality:
-            summed = summed.plus(dropped_seconds=quality.dropped_seconds, cut_words=quality.cut_words)
+            summed = summed.plus(
+                dropped_seconds=quality.dropped_seconds,
+                cut_words=quality.cut_words,
+                doubtful_words=quality.doubtful_words,
+            )
             if quality.sounds_like is not None:
                 summed = summed.with_language(quality.sounds_like)
         return summed.with_origin(receipt.transcript) if receipt.transcript else summed

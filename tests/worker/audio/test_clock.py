@@ -46,6 +46,14 @@ def test_a_clock_that_begins_again_goes_on_behind_what_was() -> None:
     assert holes(OneClock(None), seconds(0, 100) + seconds(0, 50) + seconds(60, 50)) == {150: 10}
 
 
+def test_jumps_of_a_clock_that_restarts_are_counted_where_no_silence_stands_in() -> None:
+    clock: ManyClocks[int] = ManyClocks()
+    times = seconds(100, 5) + seconds(105.5, 5) + seconds(400, 5) + seconds(0, 5)
+    assert holes(clock, times) == {0: 100, 5: 0.5}
+    assert clock.jumps == 2
+    assert OneClock(None).jumps == 0
+
+
 def test_a_jump_beyond_what_is_announced_is_none_and_is_reported() -> None:
     clock: OneClock[int] = OneClock(60)
     assert holes(clock, seconds(0, 5) + seconds(40_000, 5)) == {}

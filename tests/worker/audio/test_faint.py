@@ -36,6 +36,20 @@ def test_what_a_faint_sound_has_beyond_16_bits_is_kept(name: str, codec: str, tm
     assert found.told["gain"] > 1_000
 
 
+@pytest.mark.parametrize(
+    ("name", "codec", "most"),
+    [("a.m4a", "aac", -40), ("a.mp3", "libmp3lame", -60), ("a.webm", "libopus", -20)],
+)
+def test_what_a_lossy_codec_keeps_of_a_faint_sound_is_kept(
+    name: str, codec: str, most: float, tmp_path: Path
+) -> None:
+    """Rounded to 16 bits as it is, each of them has -17 dB."""
+    peak = 10 ** (-78 / 20)
+    found = heard(mux(tmp_path / name, [(0.0, voice(peak, RATE))], codec=codec))
+    assert noise_share(found.pcm[: 3 * SAMPLE_RATE], voice(peak, SAMPLE_RATE)) < most
+    assert found.told["gain"] > 1_000
+
+
 def test_a_click_in_a_faint_sound_is_not_clipped_and_bounds_its_gain(tmp_path: Path) -> None:
     sound = voice(2**-12, RATE, 12.0)
     sound[RATE : RATE + 24] = 0.02

@@ -37,6 +37,50 @@ def test_a_long_pause_is_a_pause_where_the_container_has_one_clock(
     assert found.told["filled_seconds"] == pytest.approx(700, abs=0.3)
 
 
+@pytest.mark.parametrize("picture", [None, (0, 20)])
+def test_a_stream_whose_sound_moves_to_another_pid_is_heard_through(
+    picture: tuple[float, float] | None, tmp_path: Path
+) -> None:
+    parts = [
+        mux(
+            tmp_path / f"{pid}.ts",
+            [(0, tone(20, hertz))],
+            format="mpegts",
+            options={"mpegts_start_pid": pid},
+            picture=picture,
+        ).read_bytes()
+        for pid, hertz in (("0x100", 440), ("0x120", 660), ("0x100", 880))
+    ]
+    path = tmp_path / "a.ts"
+    path.write_bytes(b"".join(parts))
+    found = heard(path)
+    assert found.seconds == pytest.approx(60, abs=0.3)
+    assert [found.pitch(start, start + 10) for start in (5, 25, 45)] == [440, 660, 880]
+
+
+def test_a_stream_that_goes_on_in_another_codec_is_refused_and_not_cut_there(tmp_path: Path) -> None:
+    parts = [
+        mux(tmp_path / codec, [(0, tone(20))], codec=codec, **TS | {"options": {"mpegts_start_pid": pid}})
+        for codec, pid in (("aac", "0x100"), ("mp2", "0x120"))
+    ]
+    path = tmp_path / "a.ts"
+    path.write_bytes(b"".join(part.read_bytes() for part in parts))
+    assert refused(path) is Reason.UNDECODABLE
+
+
+@pytest.mark.parametrize("codec", ["aac", "libmp3lame"])
+def test_mp4_files_that_were_joined_are_heard_to_the_end(codec: str, tmp_path: Path) -> None:
+    parts = [
+        mux(tmp_path / f"{hertz}.mp4", [(0, tone(20, hertz))], codec=codec, picture=(0, 20)).read_bytes()
+        for hertz in (440, 660, 880)
+    ]
+    path = tmp_path / "a.mp4"
+    path.write_bytes(b"".join(parts))
+    found = heard(path)
+    assert found.seconds == pytest.approx(60, abs=0.3)
+    assert [found.pitch(start, start + 10) for start in (5, 25, 45)] == [440, 660, 880]
+
+
 def test_sound_whose_times_lie_beyond_the_announced_end_is_refused(tmp_path: Path) -> None:
     """Where it belongs nobody knows: behind what came before it, half of the recording would be at a time at
     which no player plays it."""

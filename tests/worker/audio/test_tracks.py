@@ -100,3 +100,23 @@ def test_encrypted_media_are_reported_as_that(tmp_path: Path) -> None:
     old = mux(tmp_path / "b.m4a", [(0, tone(3))], format="mp4")
     old.write_bytes(old.read_bytes().replace(b"mp4a", b"drms", 1))
     assert refused(old) is Reason.DRM_PROTECTED
+
+
+@pytest.mark.parametrize(
+    ("tag", "language"), [("ger", "de"), ("deu", "de"), ("eng", "en"), ("und", None), ("qaa", None)]
+)
+@pytest.mark.parametrize("name", ["a.mkv", "a.mp4"])
+def test_the_tag_of_the_track_that_is_heard_names_its_language(
+    name: str, tag: str, language: str | None, tmp_path: Path
+) -> None:
+    tagged = tmp_path / f"tagged-{name}"
+    whole = mux(tmp_path / name, [(0, silence(3))], [(0, tone(3))])
+    with av.open(str(whole)) as source, av.open(str(tagged), "w") as sink:
+        copies = [sink.add_stream_from_template(track) for track in source.streams]
+        for copy, its in zip(copies, ("fre", tag), strict=True):
+            copy.metadata["language"] = its
+        for packet in source.demux():
+            if packet.dts is not None:
+                packet.stream = copies[packet.stream_index]
+                sink.mux(packet)
+    assert heard(tagged).told["language"] == language

@@ -24,7 +24,17 @@ from tests.worker.cache.conftest import Place
 
 KEY, OTHER = "a" * 40, "b" * 40
 RECORDING = "youtube:CNxH0rHS320"
-SOUND = Sound(3, 2, "1 is silent", 7, 1.2345678901234567, 0.12345678901234568)
+SOUND = Sound(
+    3,
+    2,
+    "1 is silent",
+    7,
+    1.2345678901234567,
+    0.12345678901234568,
+    clock_jumps=2,
+    open_ended=True,
+    language="de",
+)
 
 
 def nobody(_: float) -> None:

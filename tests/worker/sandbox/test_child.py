@@ -86,6 +86,9 @@ TRUE = {
     "passed_over": "",
     "damaged": 0,
     "filled_seconds": 0.0,
+    "clock_jumps": 0,
+    "open_ended": False,
+    "language": None,
     "gain": 1.0,
     "samples": 16_000,
 }

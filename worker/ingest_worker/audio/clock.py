@@ -62,6 +62,10 @@ class Clock(Protocol[Frame]):
         """Sound whose time lies beyond the announced end.
         It was placed directly after what came before it."""
 
+    @property
+    def jumps(self) -> int:
+        """Jumps that may be missing sound, and for which no silence stands in."""
+
 
 @dataclass(slots=True)
 class _Held(Generic[Frame]):
@@ -86,6 +90,9 @@ class _Held(Generic[Frame]):
 
 class OneClock(Generic[Frame]):
     """Implements `Clock` for containers whose timestamps all count from the same moment."""
+
+    jumps = 0
+    """A jump is a pause here, or a damaged timestamp."""
 
     def __init__(self, end: float | None) -> None:
         """`end` is the recording's end as its container announces it, tolerance included; None where it
@@ -150,6 +157,7 @@ class ManyClocks(Generic[Frame]):
     beyond_seconds = 0.0
 
     def __init__(self) -> None:
+        self.jumps = 0
         self._clock = 0.0
         self._begun = False
         self._picture = (0.0, 0.0)
@@ -170,6 +178,7 @@ class ManyClocks(Generic[Frame]):
         hole = gap if GAP_SECONDS < gap <= longest else 0.0
         if abs(gap) > GAP_SECONDS:
             self._clock += gap
+            self.jumps += self._begun and not hole
         self._clock += seconds
         self._begun = True
         return [(hole, frame)]

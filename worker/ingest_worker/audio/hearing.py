@@ -46,6 +46,8 @@ class Heard:
     """Seconds that were decoded."""
     filled_seconds: float
     """Seconds of silence where the track has a gap."""
+    clock_jumps: int
+    """Jumps of a stream's clock that were not filled."""
     good: int
     damaged: int
     """Packets that decoded, and packets that did not."""
@@ -90,6 +92,7 @@ class TrackDecoder:
             samples=writer.samples,
             sound_seconds=tally.sound,
             filled_seconds=tally.filled,
+            clock_jumps=tally.jumps,
             good=tally.good,
             damaged=tally.damaged,
             silent=writer.levels.silent,
@@ -121,6 +124,7 @@ class TrackDecoder:
                 clock.saw_picture(float(found.dts * found.time_base) - (span.origin or 0.0))
         tally.write(clock.end(), writer)
         tally.add(source.packets, clock.beyond_seconds)
+        tally.jumps += clock.jumps
 
     def _span(self, container: InputContainer, track: AudioStream, file: BinaryIO) -> "_Span":
         """Where the recording begins on the container's clock, and where it ends.
@@ -171,7 +175,7 @@ class _Tally:
 
     def __init__(self) -> None:
         self.sound = self.filled = self.beyond = 0.0
-        self.good = self.damaged = 0
+        self.good = self.damaged = self.jumps = 0
         self.words = "no packet"
 
     def write(self, placed: Sequence[Placed[AudioFrame]], writer: PcmWriter) -> None:

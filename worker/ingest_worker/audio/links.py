@@ -3,7 +3,8 @@
 A chained Ogg file (RFC 3533: every link begins with pages that say so, and nothing else does) whose links
 have another format than the first: libavformat stops where they begin. The fragments of an mp4 in HLS with an
 advertisement between them, which has a head of its own: libavformat reads them by the first head, and leaves
-some out. Called by `listen`. Pure, over a file.
+some out. Several mp4 files that somebody joined (`cat`, `copy /b`): it plays the first and says nothing of
+the others. Called by `listen`. Pure, over a file.
 """
 
 import io
@@ -40,15 +41,17 @@ def parts_of(file: BinaryIO) -> list[BinaryIO]:
 
 
 def heads_of_mp4(file: BinaryIO) -> list[int]:
-    """Where the links of a fragmented mp4 begin, each with its own `moov`; nothing for any other file."""
-    starts, begin, kinds = [], None, set()
+    """Where the links of an mp4 begin, each with its own `moov`: of a fragmented one, and of files that were
+    joined as they are, each of which begins with an `ftyp`. Nothing for any other file."""
+    starts, begin, kinds, headless = list[int](), None, set[bytes](), 0
     for box in boxes(reader(file), size_of(file)):
         begin = box.start if box.kind == b"ftyp" else begin
         if box.kind == b"moov":
             starts.append(box.start if begin is None else begin)
+            headless += begin is None
             begin = None
         kinds.add(box.kind)
-    return starts if b"moof" in kinds else []
+    return starts if b"moof" in kinds or not headless else []
 
 
 def _starts(file: BinaryIO) -> Iterator[int]:

@@ -9,7 +9,8 @@ from dataclasses import asdict, dataclass
 from typing import Any, BinaryIO, Final
 
 from ingest_contract.failures import Reason
-from ingest_worker.audio import adts, links, media, reach, riff
+from ingest_contract.languages import code_of
+from ingest_worker.audio import adts, links, media, promised, reach, riff
 from ingest_worker.audio.containers import is_locked, is_whole
 from ingest_worker.audio.hearing import Heard, TrackDecoder
 from ingest_worker.audio.limits import SAMPLE_BYTES
@@ -64,6 +65,7 @@ class Listener:
                 track.index: media.announced_seconds(container, track, self._file)
                 for track in container.streams.audio
             }
+            tags = {track.index: track.metadata.get("language", "") for track in container.streams.audio}
             self._demuxer = container.format.name
         self._passed_over += [f"{number[each]} has no decoder" for each in number.keys() - set(order)]
         announce(announced[order[0]])
@@ -71,11 +73,19 @@ class Listener:
         self._check(index, heard, announced[index])
         return {
             "announced": announced[index],
+            "language": code_of(tags[index]),
+            "open_ended": not heard.sound_seconds or self._is_open(announced[index]),
             "tracks": len(number),
             "track": number[index],
             "passed_over": ", ".join(self._passed_over)[:_MOST_CHARACTERS],
             **asdict(heard),
         }
+
+    def _is_open(self, announced: float | None) -> bool:
+        """Whether neither the file nor its source says how long it is. The last page of an Ogg file has its
+        length so far."""
+        goes_on = promised.lacks_last_page(reader(self._file), size_of(self._file))
+        return not self._order.expected and (not announced or goes_on)
 
     def _from_first_frame(self) -> BinaryIO:
         """The file without what lies before its first frame, where it is AAC without a container."""

@@ -22,6 +22,9 @@ from ingest_worker.errors import StageError
 from ingest_worker.formats import ENDINGS
 
 _OPTIONS: Final = {
+    # a broadcast whose sound moves to another PID in the middle is one track: as two, the second would be
+    # left out, and a stream announces no length by which that would show
+    "merge_pmt_versions": "1",
     "protocol_whitelist": "none",
     "codec_whitelist": CODEC_WHITELIST,
     "format_whitelist": ",".join(ENDINGS),

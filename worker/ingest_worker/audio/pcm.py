@@ -21,7 +21,7 @@ _FULL_SCALE: Final = {"u8": 128.0, "s16": 32_768.0, "s32": 2_147_483_648.0, "flt
 """Full scale of each sample format that numpy has; unsigned formats are centred on it."""
 
 _SIXTEEN_BITS: Final = frozenset({"u8", "s16"})
-"""Formats that have no more."""
+"""Formats that have no more. Lossy codecs decode to floats, whatever they were made of."""
 
 Report = Callable[[int], None]
 """Called with the number of samples written so far."""

@@ -28,6 +28,7 @@ _PAGE_HEAD_BYTES: Final = 27
 """Its head without the table of segments, which the last byte counts."""
 _PAGE_KINDS: Final = frozenset(range(8))
 """The byte behind them: whether it is a continued, the first or the last page, a bit each."""
+_LAST_PAGE_FLAG: Final = 4
 _LARGEST_PAGE_BYTES: Final = _PAGE_HEAD_BYTES + 255 + 255 * 255
 
 
@@ -65,12 +66,28 @@ def _end_of_caf(read: Read, size: int) -> int | None:
 
 def _end_of_ogg(read: Read, size: int) -> int | None:
     """Where the last page ends: a page counts its own bytes, and nothing counts the pages."""
+    place, head = _last_page(read, size)
+    if not head:
+        return None
+    segments = head[_PAGE_HEAD_BYTES - 1]
+    table = head[_PAGE_HEAD_BYTES : _PAGE_HEAD_BYTES + segments]
+    return place + _PAGE_HEAD_BYTES + segments + sum(table)
+
+
+def lacks_last_page(read: Read, size: int) -> bool:
+    """Whether an Ogg file has no page that says it is the last: what a live stream has until it ends. False
+    for any other file."""
+    if read(0, len(_PAGE)) != _PAGE:
+        return False
+    _, head = _last_page(read, size)
+    return bool(head) and not head[len(_PAGE)] & _LAST_PAGE_FLAG
+
+
+def _last_page(read: Read, size: int) -> tuple[int, bytes]:
+    """Where the last page of an Ogg file begins, and its head; nothing where none is found."""
     start = max(0, size - _LARGEST_PAGE_BYTES)
     tail = read(start, _LARGEST_PAGE_BYTES)
     page = tail.rfind(_PAGE)
     head = tail[page : page + _PAGE_HEAD_BYTES + 255]
-    if page < 0 or len(head) < _PAGE_HEAD_BYTES or head[len(_PAGE)] not in _PAGE_KINDS:
-        return None
-    segments = head[_PAGE_HEAD_BYTES - 1]
-    table = head[_PAGE_HEAD_BYTES : _PAGE_HEAD_BYTES + segments]
-    return start + page + _PAGE_HEAD_BYTES + segments + sum(table)
+    is_head = page >= 0 and len(head) >= _PAGE_HEAD_BYTES and head[len(_PAGE)] in _PAGE_KINDS
+    return (start + page, head) if is_head else (0, b"")

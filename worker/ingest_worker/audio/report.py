@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ingest_contract.failures import Reason
 from ingest_contract.foreign import ForeignLine
+from ingest_contract.selection import Language
 from ingest_worker.audio.limits import SAMPLE_BYTES
 from ingest_worker.domain import Sound
 from ingest_worker.errors import StageError
@@ -32,6 +33,9 @@ class _Decoded(BaseModel):
     passed_over: ForeignLine
     damaged: _Count
     filled_seconds: Annotated[float, Field(ge=0, le=_MOST_SAMPLES)]
+    clock_jumps: _Count
+    open_ended: bool
+    language: Language | None
     gain: Annotated[float, Field(gt=0, le=_MOST_SAMPLES)]
 
 
@@ -51,6 +55,9 @@ def checked(done: object, written: Path) -> tuple[int, Sound]:
         passed_over=found.passed_over,
         damaged_packets=found.damaged,
         filled_seconds=found.filled_seconds,
+        clock_jumps=found.clock_jumps,
+        open_ended=found.open_ended,
+        language=found.language,
         gain=found.gain,
     )
     return found.samples, sound

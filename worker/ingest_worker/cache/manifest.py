@@ -12,9 +12,9 @@ from pydantic import Field, StringConstraints
 from ingest_contract.base import ContractModel, ItemId
 from ingest_contract.captions import CaptionsProblem, Why
 from ingest_contract.foreign import ForeignLine
-from ingest_contract.receipt import Real, Tracks
 from ingest_contract.selection import Language
 from ingest_contract.stages import Stage, stage_hash
+from ingest_contract.tracks import Real, Tracks
 from ingest_worker.captions.form import MAX_FORM_BYTES
 from ingest_worker.domain import SAMPLE_RATE, Sound
 

@@ -35,6 +35,13 @@ def put(connection: Connection, held: Claim, stage: Stage, stage_hash: str, cont
         )
 
 
+def drop(connection: Connection, held: Claim) -> None:
+    """Keep nothing of a recording. Raises `StageError(LEASE_LOST)` if another holder took it over."""
+    with translated(f"forgetting what was heard of {held.recording}"), connection.transaction():
+        hold(connection, held)
+        connection.execute("delete from ingest.artifact where recording = %s", [held.recording])
+
+
 def get(
     connection: Connection, recording: str, stage: Stage, stage_hash: str, since: datetime | None = None
 ) -> bytes | None:
