@@ -1,6 +1,6 @@
 """Languages other than English by Whisper `base`: German, Spanish, French and Japanese, read by a synthetic
-voice; with no language ordered, with the right one, and with a wrong one; and recordings that change their
-language with every sentence and with every passage.
+voice; with no language ordered, with the right one, and with a wrong one; the same by a model that knows
+English alone; and recordings that change their language with every sentence and with every passage.
 
 `testkit.speech.languages` has the sentences. Error rates are of words, and of letters where a language puts
 no spaces between them, without case and punctuation. Kept row by row: run it again to go on.
@@ -78,6 +78,7 @@ def measured(model: str, said: Callable[[], Sequence[Sentence]], ordered: str | 
         "chunks": told.chunks,
         "foreign": told.foreign_chunks,
         "dropped": told.dropped_seconds,
+        "doubtful": round(told.doubtful_words / max(1, len(found.words)), 2),
         "changes": told.language_change_seconds,
         "text": text[:SHOWN],
     }
@@ -113,18 +114,18 @@ def table(rows: dict[str, Figures]) -> str:
     """A line for each recording and order."""
     head = "| recording, ordered | s | language told, probability | WER | letters | words in their language"
     lines = [
-        head + " | pieces that sound otherwise | s told as without words | the first words |",
-        "|---" * 9 + "|",
+        head + " | pieces that sound otherwise | s told as without words | words doubted | the first words |",
+        "|---" * 10 + "|",
     ]
     for name, row in rows.items():
         if "ended" in row:
-            lines.append(f"| {name} | {row['seconds']} | | | | | | | {row['ended']} |")
+            lines.append(f"| {name} | {row['seconds']} | | | | | | | | {row['ended']} |")
             continue
         wer = "" if name[:2] in UNSPACED or name.startswith("changes") else f"{row['wer']:.3f}"
         lines.append(
             f"| {name} | {row['seconds']} | {row['language']}, {row['probability']:.2f} | {wer} | "
             f"{row['cer']:.3f} | {row['in its language']:.2f} | {row['foreign']} of {row['chunks']} | "
-            f"{row['dropped']} | {row['text']} |"
+            f"{row['dropped']} | {row['doubtful']:.2f} | {row['text']} |"
         )
     return "\n".join(lines)
 
@@ -137,7 +138,10 @@ def _rows() -> dict[str, Callable[[], Figures]]:
             rows[name] = partial(measured, MODEL, partial(passage, language), ordered)
     rows["en, nothing"] = partial(measured, MODEL, partial(passage, "en"), None)
     rows["en, de"] = partial(measured, MODEL, partial(passage, "en"), "de")
-    rows["de by tiny.en, nothing"] = partial(measured, ENGLISH_ONLY, partial(passage, "de"), None)
+    for language in (*languages.SENTENCES, "en"):
+        rows[f"{language} by tiny.en, nothing"] = partial(
+            measured, ENGLISH_ONLY, partial(passage, language), None
+        )
     rows["changes with each sentence, nothing"] = partial(measured, MODEL, by_sentence, None)
     rows["changes with each passage, nothing"] = partial(measured, MODEL, by_passage, None)
     return rows

@@ -31,6 +31,7 @@ Cut = Callable[..., Audio]
 Make = Callable[..., WhisperTranscriber]
 
 EN, DE, UNSURE = {"en": 0.95, "de": 0.03}, {"de": 0.93, "en": 0.06}, {"en": 0.5, "nl": 0.4}
+NO, DA, NORDIC = {"no": 0.9, "da": 0.08}, {"da": 0.85, "no": 0.14}, {"no": 0.5, "da": 0.46, "en": 0.02}
 DIVIDED, NEARLY = {"ja": 0.83, "en": 0.16}, {"ja": 0.91, "en": 0.05}
 
 
@@ -69,8 +70,13 @@ def test_a_sound_without_a_ballot_has_no_weight_in_an_election_nor_against_an_or
         ([EN, EN, DE, DE, DE], [1, 2]),
         ([EN, UNSURE, DE, DE], [0, 1, 2]),
         ([{}, {}, {}], []),
+        ([NO, DA, NORDIC, NO, DA], []),
+        ([EN, NO, DA, NORDIC, NO], [0, 1]),
     ],
-    ids=["one language", "an unsure one", "a change", "unsure between", "a model of one language"],
+    ids=[
+        *("one language", "an unsure one", "a change", "unsure between", "a model of one language"),
+        *("neighbours", "a language beside neighbours"),
+    ],
 )
 def test_chunks_beside_another_language_may_have_both(ballots: list[Ballot], borders: list[int]) -> None:
     every = chunks(*[28.0] * len(ballots))
@@ -87,8 +93,13 @@ def test_chunks_beside_another_language_may_have_both(ballots: list[Ballot], bor
         ([DIVIDED], [0]),
         ([NEARLY, UNSURE, DIVIDED, NEARLY], [1, 2, 0, 3]),
         ([{}, {}], []),
+        ([NO, DA, NORDIC], []),
+        ([NORDIC, {"no": 0.4, "da": 0.4, "en": 0.2}], [1]),
     ],
-    ids=["one language", "an unsure one", "a divided one", "many", "a model of one language"],
+    ids=[
+        *("one language", "an unsure one", "a divided one", "many", "a model of one language"),
+        *("neighbours", "another language among neighbours"),
+    ],
 )
 def test_chunks_that_may_have_two_languages_begin_with_the_likeliest(
     ballots: list[Ballot], likeliest: list[int]
@@ -139,6 +150,7 @@ class Interpreter:
     def __init__(self, audio: Audio, change: float) -> None:
         self._sound, self._change = audio.pcm(), change * SAMPLE_RATE
         self.asked = 0
+        self.batches: list[int] = []
 
     def fitting(self, vocabulary: Sequence[str]) -> tuple[str, ...]:
         return tuple(vocabulary)
@@ -148,6 +160,7 @@ class Interpreter:
         return [self._ballot(sound) for sound in sounds]
 
     def decode(self, sounds: Sequence[FloatArray], task: Task, _: float) -> list[Piece]:
+        self.batches.append(len(sounds))
         return [self._piece(sound, task) for sound in sounds]
 
     def _ballot(self, sound: FloatArray) -> Ballot:
@@ -189,6 +202,17 @@ class AfterEverySentence(Interpreter):
             return {"en": 0.55, "de": 0.45}
         middle = self._place(sound) / SAMPLE_RATE + seconds / 2
         return {"en": 0.95, "de": 0.05} if middle // TURN_SECONDS % 2 == 0 else {"en": 0.05, "de": 0.95}
+
+
+class Neighbours(AfterEverySentence):
+    """The same with Norwegian and Danish, which a ballot takes for each other: every piece is surely one of
+    them, in turn, and every chunk is divided between both."""
+
+    languages: Sequence[str] = ("no", "da")
+
+    def _ballot(self, sound: FloatArray) -> Ballot:
+        english, german = super()._ballot(sound).values()
+        return {"no": english, "da": german}
 
 
 def listen(
@@ -235,8 +259,10 @@ def test_a_recording_in_one_language_is_asked_no_more_than_the_vote_needs(
 def test_an_interpreter_after_every_sentence_is_followed_through_all_chunks(
     transcriber: Make, cut: Cut
 ) -> None:
-    transcript, _ = listen(transcriber, cut("dialogue", end=200.0), 0.0, AfterEverySentence)
+    transcript, engine = listen(transcriber, cut("dialogue", end=200.0), 0.0, AfterEverySentence)
     assert transcript.chunks > 6, "more than are tested in vain"
+    first = -(-transcript.chunks // 8)
+    assert max(engine.batches[first:]) == 8, "parts of several chunks share a batch"
     last = max(word.end for word in transcript.words)
     turns = [round(second) for second in np.arange(TURN_SECONDS / 2, last, TURN_SECONDS)]
     heard = [{word.text for word in transcript.words if turn - 1 <= word.start < turn + 1} for turn in turns]
@@ -250,6 +276,17 @@ def test_languages_that_nobody_can_tell_apart_cost_few_tests(transcriber: Make, 
     most_pieces = 10
     assert transcript.chunks > 6
     assert engine.asked <= transcript.chunks + 2 * most_pieces
+
+
+@pytest.mark.models
+def test_languages_that_are_surely_one_or_the_other_in_turn_cost_no_test_where_nobody_interprets(
+    transcriber: Make, cut: Cut
+) -> None:
+    transcript, engine = listen(transcriber, cut("dialogue", end=200.0), 0.0, Neighbours)
+    assert transcript.chunks > 6
+    assert engine.asked <= transcript.chunks, "the vote for the recording, and no piece"
+    assert transcript.language == "no"
+    assert {(word.text, word.language) for word in transcript.words} == {("no", None)}
 
 
 @pytest.mark.models

@@ -67,7 +67,12 @@ class Chunk:
 
     def holds(self, second: float) -> bool:
         """Whether a time of the recording lies in the chunk's sound."""
-        return any(start <= second * SAMPLE_RATE < end for start, end in self.spans)
+        return self.has(round(second * SAMPLE_RATE))
+
+    def has(self, sample: int) -> bool:
+        """Whether a sample of the recording is in the chunk. A sample over the rate and back is often a
+        little less than itself (256,256 at 16 kHz), and so in the chunk before."""
+        return any(start <= sample < end for start, end in self.spans)
 
     def original(self, start: float, end: float) -> tuple[float, float]:
         """The place of a stretch of the chunk's sound in the recording, in seconds.

@@ -12,7 +12,7 @@ from typing import Final
 
 import numpy as np
 
-from ingest_worker.domain import SAMPLE_RATE, FloatArray, Word
+from ingest_worker.domain import FloatArray, Word
 from ingest_worker.engines.chunks import Chunk, halves
 from ingest_worker.engines.decoding import Engine, Piece, Task
 from ingest_worker.engines.gain import Waveform
@@ -92,8 +92,8 @@ class DecodingSession:
         self._settled[chunk] = language
 
     def _known(self, chunk: Chunk) -> str | None:
-        start = chunk.spans[0][0] / SAMPLE_RATE
-        return next((language for part, language in self._settled.items() if part.holds(start)), None)
+        first = chunk.spans[0][0]
+        return next((language for part, language in self._settled.items() if part.has(first)), None)
 
     def _in_language(self, chunks: Sequence[Chunk], language: str | None, temperature: float) -> list[Piece]:
         """Decodings in one language; None where each sound may decide."""

@@ -24,10 +24,25 @@ DIVIDED_PROBABILITY: Final = 0.08
 after Japanese and Mandarin 0.91. Of the demo's dialogue in one language it leaves 0.01 to 0.04, and 0.04 to
 0.06 at -40 dB over a telephone."""
 
+NEAR: Final = (
+    frozenset({"da", "nn", "no", "sv"}),
+    frozenset({"cs", "sk"}),
+    frozenset({"bs", "hr", "sr"}),
+    frozenset({"bg", "mk"}),
+    frozenset({"hi", "ur"}),
+    frozenset({"id", "ms"}),
+)
+"""Languages whose speakers understand each other, so nobody interprets between them, and whose sounds are so
+alike that a ballot is divided between them in every chunk, or surely for one and then for the other. For the
+question whether a language changes they are one: a test costs up to nine times as much encoding as the
+chunk."""
+
+_NAME_OF_NEAR: Final = {language: min(near) for near in NEAR for language in near}
+
 FEW_DIVIDED_CHUNKS: Final = 2
 DIVIDED_SHARE: Final = 0.05
 """How many chunks are tested in pieces for this alone and in vain: two, plus a twentieth of the recording's.
-Languages that Whisper cannot tell apart (Norwegian and Danish) divide every chunk, and a piece costs as much
+Languages that Whisper cannot tell apart and that are not `NEAR` divide every chunk, and a piece costs as much
 encoding as a chunk. Where an interpreter speaks after every sentence, every chunk has two languages, and no
 test is in vain."""
 
@@ -57,9 +72,18 @@ def sure_languages(ballots: Iterable[Ballot]) -> set[str]:
     return {language for ballot in ballots if (language := sure_of(ballot)) is not None}
 
 
+def near_as_one(ballot: Ballot) -> dict[str, float]:
+    """The ballot with the votes for languages that are `NEAR` each other together, under one name."""
+    sums: dict[str, float] = {}
+    for language, probability in ballot.items():
+        name = _NAME_OF_NEAR.get(language, language)
+        sums[name] = sums.get(name, 0.0) + probability
+    return sums
+
+
 def several(ballots: Iterable[Ballot]) -> bool:
-    """Whether the sounds are surely not all in one language."""
-    return len(sure_languages(ballots)) > 1
+    """Whether the sounds are surely in languages between which somebody interprets."""
+    return len(sure_languages(map(near_as_one, ballots))) > 1
 
 
 def elected(ballots: Sequence[Ballot], weights: Sequence[float] | None = None) -> tuple[str, float] | None:
@@ -92,7 +116,7 @@ def at_borders(chunks: Sequence[Chunk], ballots: Mapping[Chunk, Ballot]) -> list
     Only if two chunks are sure of different languages: one language is the rule, and each test costs an
     encoding.
     """
-    sure = [sure_of(ballots.get(chunk, {})) for chunk in chunks]
+    sure = [sure_of(near_as_one(ballots.get(chunk, {}))) for chunk in chunks]
     if not several(ballots.values()):
         return []
     beside = [{*sure[max(0, i - 1) : i + 2]} for i in range(len(sure))]
@@ -105,7 +129,9 @@ def at_borders(chunks: Sequence[Chunk], ballots: Mapping[Chunk, Ballot]) -> list
 
 def divided(chunks: Sequence[Chunk], ballots: Mapping[Chunk, Ballot]) -> list[Chunk]:
     """The chunks that may contain two languages by their own sound, the likeliest first."""
-    others = {chunk: 1.0 - max(ballots[chunk].values()) for chunk in chunks if ballots.get(chunk)}
+    others = {
+        chunk: 1.0 - max(near_as_one(ballots[chunk]).values()) for chunk in chunks if ballots.get(chunk)
+    }
     found = [chunk for chunk, share in others.items() if share >= DIVIDED_PROBABILITY]
     return sorted(found, key=lambda chunk: -others[chunk])
 

@@ -155,21 +155,23 @@ class WhisperTranscriber:
 def _by_language(
     session: DecodingSession, hearing: Decodings, chunks: Sequence[Chunk], failed: Sequence[Chunk]
 ) -> list[Chunk]:
-    """Decode chunks in which the language changes in parts of one language each. Returns the chunks that are
-    now unreliable."""
+    """Decode chunks in which the language changes in parts of one language each: all parts of the recording
+    together, language by language, so that they fill batches. Returns the chunks that are now unreliable."""
     tested = _tested(session, hearing, chunks) if session.follows else {}
     every = [*hearing.ballots.values(), *(ballot for _, ballots in tested.values() for ballot in ballots)]
-    known, still = sure_languages(every), list(failed)
+    known, divided_by_language, spoken = sure_languages(every), set[Chunk](), dict[Chunk, str]()
     for chunk, (pieces, ballots) in tested.items():
         parts = by_language(pieces, ballots, known)
         if len(parts) > 1:
-            for part, language in zip(parts, languages_of(parts, pieces, ballots), strict=True):
-                session.settle(part, language)
+            divided_by_language.add(chunk)
+            spoken |= zip(parts, languages_of(parts, pieces, ballots), strict=True)
             session.forget(chunk, hearing)
-            still = [each for each in still if each != chunk] + session.hear(
-                parts, hearing, TEMPERATURES[0], nobody
-            )
-    return still
+    for part, language in spoken.items():
+        session.settle(part, language)
+    again = session.hear(
+        sorted(spoken, key=lambda part: (spoken[part], part.spans)), hearing, TEMPERATURES[0], nobody
+    )
+    return [*(chunk for chunk in failed if chunk not in divided_by_language), *again]
 
 
 def _tested(
