@@ -117,3 +117,11 @@ def test_times_in_a_chunk_are_found_again_in_the_recording() -> None:
     assert chunk.original(1.8, 2.4) == (10.0, 10.4)  # over the joint: where its middle is
     assert chunk.original(5.5, 6.5) == (13.5, 14.0)
     assert PAD_SAMPLES == 6400
+
+
+def test_a_chunk_holds_its_first_sample_wherever_it_begins_and_not_the_one_behind_it() -> None:
+    """256,256 / 16,000 * 16,000 is a little less than 256,256: a part was not found under its own start."""
+    for first in range(0, 40_000_000, 256):
+        chunk = Chunk(((first, first + 256),))
+        assert chunk.holds(first / SAMPLE_RATE)
+        assert not chunk.holds((first + 256) / SAMPLE_RATE)
