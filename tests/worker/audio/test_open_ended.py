@@ -101,7 +101,7 @@ def test_silence_with_an_end_is_whole(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("lost", [0, 400])
-def test_packets_that_a_stream_lost_are_told_by_the_jump_of_its_clock(lost: int, tmp_path: Path) -> None:
+def test_packets_that_a_stream_lost_are_reported_by_the_jump_of_its_clock(lost: int, tmp_path: Path) -> None:
     """Without a picture nothing says whether sound is missing at a jump, and no silence stands in."""
     path = mux(tmp_path / "a.ts", [(0, tone(20) + tone(20, 700, peak=0.1))], codec="aac", format="mpegts")
     content = path.read_bytes()
