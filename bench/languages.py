@@ -125,7 +125,7 @@ def table(rows: dict[str, Figures]) -> str:
         lines.append(
             f"| {name} | {row['seconds']} | {row['language']}, {row['probability']:.2f} | {wer} | "
             f"{row['cer']:.3f} | {row['in its language']:.2f} | {row['foreign']} of {row['chunks']} | "
-            f"{row['dropped']} | {row.get('doubtful', '')} | {row['text']} |"
+            f"{row['dropped']} | {row['doubtful']:.2f} | {row['text']} |"
         )
     return "\n".join(lines)
 
