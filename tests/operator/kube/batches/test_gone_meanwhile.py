@@ -51,7 +51,12 @@ def test_the_room_that_its_plans_would_take_is_free_for_others(monkeypatch: pyte
     batch = OneBatch(3)
     api = batch.api = GoingApi(batch.api)
     operator = batch.operator()
-    api.at_plan = lambda: operator.forget(key_of(batch.body))
+
+    def deleted() -> None:
+        api.at_plan = lambda: None
+        operator.forget(key_of(batch.body))
+
+    api.at_plan = deleted
     asyncio.run(operator.reconcile(key_of(batch.body)))
     room.take((batch.body["metadata"]["namespace"], "another"), NAMESPACE_BYTES)
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from ingest_operator.kube.api.names import PLAN, ROLE
-from ingest_operator.kube.api.resources import CONFIG_MAPS, JOBS, PROFILES, Object
+from ingest_operator.kube.api.resources import BATCHES, CONFIG_MAPS, JOBS, PROFILES, Object
 from ingest_operator.kube.batches.controller import BatchController
 from ingest_operator.kube.batches.pending import DOUBT_SECONDS, REFUSED_SECONDS
 from testkit.cluster.memory_api import RefusingApi
@@ -64,6 +64,14 @@ class Scene:
             if not (job.get("status") or {}).get("conditions"):
                 self.show(job | {"status": kube.complete()["status"]})
 
+    def suspend(self) -> None:
+        """Nothing starts any more, until somebody resumes it."""
+        body = self.batch.body_now()
+        metadata = body["metadata"] | {"generation": body["metadata"]["generation"] + 1}
+        spec = body["spec"] | {"suspend": True}
+        self.batch.body = self.batch.api.put(BATCHES, body | {"metadata": metadata, "spec": spec})
+        self.batch.batches.offer(self.batch.body)
+
     def show(self, job: Object) -> None:
         """The watch shows a new version of a Job."""
         self.batch.seen.jobs.offer(self.batch.api.put(JOBS, job))
@@ -117,12 +125,14 @@ def test_an_order_that_a_job_reads_once_more_has_its_time_again(scene: Scene) ->
     assert scene.read_by(job) in scene.orders()
 
 
-def test_what_a_start_could_need_now_is_never_deleted_and_a_profile_may_be_as_it_was(scene: Scene) -> None:
+def test_what_a_start_could_need_now_is_never_deleted(scene: Scene) -> None:
     scene.reconcile()
     first = scene.orders()
-    scene.reconcile(AGES)
-    assert scene.orders() == first
-    assert not [write for write in scene.batch.api.writes if write.startswith("delete configmaps/")]
+    scene.suspend()
+    scene.succeed()
+    for seconds in (0.0, AGES, 0.0, DOUBT_SECONDS):
+        scene.reconcile(seconds)
+    assert (scene.jobs(), scene.orders()) == ([], first), "a batch that is resumed needs it"
 
 
 @pytest.mark.parametrize(
