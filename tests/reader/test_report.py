@@ -122,6 +122,42 @@ def test_on_paper_no_reason_is_broken_in_two_and_no_row_is_wider_than_the_page(t
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
+OF_ROWS = """
+[...document.querySelectorAll(".measured tbody tr")].map((row) => {
+  const [name, figure, bar] = [row.cells[0], row.cells[1], row.querySelector(".bar")].map(
+    (each) => each && each.getBoundingClientRect());
+  return {
+    beside: Math.abs(figure.top - name.top) < 4 && figure.left >= name.right,
+    below: !bar || (bar.top >= name.bottom && bar.width > 300 && bar.height > 4),
+  };
+})
+"""
+ROOM_ABOVE_HEADINGS = """
+[...document.querySelectorAll("h2")].map((each) => {
+  const others = [...document.querySelectorAll("table, dl")];
+  const before = others.map((other) => other.getBoundingClientRect().bottom);
+  const top = each.getBoundingClientRect().top;
+  return top - Math.max(0, ...before.filter((bottom) => bottom <= top + 1));
+})
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(blocker() is not None, reason=blocker() or "")
+def test_on_a_phone_a_figure_stands_beside_its_name_and_its_bar_below_both(tmp_path: Path) -> None:
+    path = tmp_path / "report.html"
+    path.write_text(report(BARE), encoding="utf-8")
+    with browser() as chromium:
+        page = chromium.new_page(viewport={"width": 360, "height": 740})
+        page.goto(path.as_uri())
+        rows = page.evaluate(OF_ROWS)
+        assert len(rows) >= 6
+        assert rows == [{"beside": True, "below": True}] * len(rows)
+        assert min(page.evaluate(ROOM_ABOVE_HEADINGS)) >= 24
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        assert serious(page) == []
+
+
 @pytest.mark.postgres
 @pytest.mark.slow
 @pytest.mark.skipif(blocker() is not None, reason=blocker() or "")
