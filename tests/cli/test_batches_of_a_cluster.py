@@ -67,7 +67,7 @@ def test_a_batch_is_listed_followed_explained_and_retried_with_the_roles_of_peop
     assert command("report", "talks", *there, "--to", report).code == 0
     text = report.read_text(encoding="utf-8")
     assert [
-        each for each in ("NotFound", "Undecodable", "give its address with --dsn") if each not in text
+        each for each in ("NotFound", "Undecodable", "give its address with <code>") if each not in text
     ] == []
     table = command.plugin("list", *there)
     assert [line.split()[:3] for line in table.out.splitlines()] == [
