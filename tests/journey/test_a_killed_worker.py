@@ -41,17 +41,19 @@ class Batch:
     def run_of(self, index: int, number: int) -> Path:
         return self.ctl.folder() / "runs" / f"{index:05}-{number:02}"
 
+    def killed_run(self, index: int, stage: str) -> Path:
+        return self.run_of(index, 1 if stage in FETCHING else 2)
+
     def kill(self) -> None:
         """Kill the process group of each run whose progress names its stage."""
         for index, stage in list(self.waiting.items()):
-            run = self.run_of(index, 1 if stage in FETCHING else 2)
+            run = self.killed_run(index, stage)
             try:
                 if f'"stage":"{stage}"' not in (run / "progress.json").read_text():
                     continue
                 pid = json.loads((run / "started.json").read_text())["pid"]
             except OSError:  # it has not begun, or nobody has noted yet that it has
                 continue
-            assert not (run / "ended.json").exists(), f"the run was over before it was killed in {stage}"
             os.killpg(pid, signal.SIGKILL)
             del self.waiting[index]
             self.rows[index] = self.stored(index)
@@ -83,10 +85,14 @@ def test_a_worker_killed_in_any_stage_leaves_no_half_recording_and_repeats_no_fi
     assert command.returncode == 0, output
     assert [(row["state"], row["run"]) for row in status["recordings"]] == [("Succeeded", 3)] * len(stages)
     for index, stage in enumerate(stages):
+        how = json.loads((batch.killed_run(index, stage) / "ended.json").read_text())["exitCode"]
+        assert how == 128 + signal.SIGKILL, f"the run was over before it was killed in {stage}"
         figures = json.loads((batch.run_of(index, 3) / "receipt.json").read_text())["stages"]
         resumed = {name for name, each in figures.items() if each.get("resumed")}
         finished = KEPT[: KEPT.index(stage)] if stage in KEPT else KEPT if stage == "store" else ()
-        assert set(finished) <= resumed | (set(KEPT) - set(figures)), stage
+        assert resumed == set(finished), (
+            f"killed in {stage}: what was kept, and that alone, is not made again"
+        )
     with connect(ctl.dsn, application="test") as connection:
         stored = connection.execute("select count(*), count(distinct run) from current_segments").fetchone()
     assert stored == (status["sums"]["segments"], len(stages))
