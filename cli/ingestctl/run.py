@@ -1,7 +1,6 @@
 """`ingestctl run`: a batch on this machine, from its file to its final status."""
 
 import asyncio
-import copy
 import json
 import logging
 import signal
@@ -17,7 +16,7 @@ from rich.console import Console
 from ingest_contract.batch import IngestBatch
 from ingest_contract.conditions import ConditionStatus, ConditionType
 from ingest_contract.failures import FAILURES, Reason
-from ingest_contract.text import without_credentials
+from ingest_contract.text import redacted, without_credentials
 from ingest_operator.local.folders import BatchFolder
 from ingest_operator.local.interrupted import InterruptedBeforeRunsError
 from ingest_operator.local.planning import read_items
@@ -109,14 +108,31 @@ def show(batch: IngestBatch, items: Items, screen: Screen) -> None:
 
 
 def show_document(batch: Mapping[str, Any], output: Output) -> None:
-    """Print a resource's document: addresses without credentials, and without who manages which field, as
-    kubectl does."""
-    document = copy.deepcopy(dict(batch))
-    document.get("metadata", {}).pop("managedFields", None)
-    for source in document.get("spec", {}).get("sources") or ():
-        if isinstance(source.get("url"), str):
-            source["url"] = without_credentials(source["url"])
+    """Print a resource's document, with no credentials in any address of it. As kubectl does, without who
+    manages which field; and without what `kubectl apply` remembers, the whole manifest once more."""
+    document = _without_credentials(batch)
+    metadata = document.get("metadata", {})
+    metadata.pop("managedFields", None)
+    if isinstance(annotations := metadata.get("annotations"), dict):
+        annotations.pop(LAST_APPLIED, None)
     programs.show(document, output)
+
+
+LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
+"""The annotation by which `kubectl apply` remembers what it was given."""
+
+
+def _without_credentials(value: Any) -> Any:
+    """A copy. Every text is looked at: a field of a later version may hold an address too."""
+    match value:
+        case str():
+            return redacted(without_credentials(value))
+        case Mapping():
+            return {key: _without_credentials(each) for key, each in value.items()}
+        case list():
+            return [_without_credentials(each) for each in value]
+        case _:
+            return value
 
 
 def _show_table(batch: IngestBatch, items: Items, to: Console) -> None:

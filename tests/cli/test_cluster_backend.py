@@ -20,6 +20,7 @@ from ingestctl.backends.cluster import InCluster
 from ingestctl.backends.port import CommandError, MissingError, PassingError, RunSeen, moment_of
 from ingestctl.commands import following
 from ingestctl.commands.every import app
+from ingestctl.run import LAST_APPLIED
 from ingestctl.why import answer
 from testkit.cluster.memory_api import MemoryApi
 from testkit.cluster.one_batch import OWNER, OneBatch
@@ -224,13 +225,23 @@ def test_a_status_for_programs_is_the_object_as_the_cluster_has_it(
     monkeypatch.setattr(following, "on", lambda _, story: run(story(batches)))
     (thing,) = (each for (plural, _, _), each in one.api.objects.items() if plural == BATCHES.plural)
     thing["metadata"]["managedFields"] = [{"manager": "helm"}]
+    thing["metadata"]["annotations"] = {
+        LAST_APPLIED: '{"spec":{"sources":[{"url":"https://ann:secret@media.example/a"}]}}',
+        "from": "see https://ann:secret@media.example/list",
+    }
     thing["spec"]["colour"] = "blue"  # of a later version
-    thing["spec"]["sources"] = [{"url": "https://ann:secret@media.example/a"}, {"fresco": {"wall": 7}}]
+    thing["spec"]["sources"] = [
+        {"url": "https://ann:secret@media.example/a"},
+        {"fresco": {"wall": 7}},
+        {"mirror": ["https://ann:secret@media.example/b"]},
+    ]
     thing["status"]["recordings"] = [{"index": "zero"}]
     told = CliRunner().invoke(app, ["status", "talks", "--cluster", "-o", "json"])
     wanted = copy.deepcopy(thing)
     del wanted["metadata"]["managedFields"]
+    wanted["metadata"]["annotations"] = {"from": "see https://media.example/list"}
     wanted["spec"]["sources"][0]["url"] = "https://media.example/a"
+    wanted["spec"]["sources"][2]["mirror"] = ["https://media.example/b"]
     assert json.loads(told.stdout) == wanted
     assert thing["metadata"]["managedFields"], "it is a copy that is changed"
 

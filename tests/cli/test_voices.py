@@ -107,4 +107,4 @@ def test_a_list_that_ends_before_the_last_voice_says_so(database: str) -> None:
     assert said(database, "list", "--limit", "3").stderr == ""
     fewer = said(database, "list", "--limit", "2", "-o", "json")
     assert len(json.loads(fewer.stdout)) == 2
-    assert fewer.stderr == "there are more than these 2: --limit lists them\n"
+    assert fewer.stderr == "there are more: a higher --limit shows them\n"

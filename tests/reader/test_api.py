@@ -2,12 +2,15 @@
 
 import base64
 import json
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
 
 import pytest
 from starlette.testclient import TestClient
 
+from ingest_reader.agents import answers
+from ingest_reader.api import found, values
 from tests.reader.conftest import EPISODE, MARKUP, TALK, served
 from tests.support.problems import problem
 
@@ -117,6 +120,17 @@ def test_times_are_in_utc_wherever_the_server_of_the_store_is(corpus_database: s
         (run,) = ok(client, "/runs", recording=TALK)["items"]
         told = [run["finished_at"], ok(client, f"/transcripts/{TALK}")["run"]["finished_at"]]
     assert told == ["2025-06-01T12:00:30Z"] * 2
+
+
+def test_a_fraction_of_a_second_has_the_form_of_exports_in_every_answer() -> None:
+    at, told = datetime(2025, 6, 1, 12, 0, 30, 123_456, UTC), {}
+    for model in (each for module in (values, found, answers) for each in vars(module).values()):
+        if isinstance(model, type) and issubclass(model, values.Value):
+            times = [name for name, field in model.model_fields.items() if "datetime" in str(field)]
+            made = model.model_construct(**dict.fromkeys(times, at)).model_dump(mode="json", warnings=False)
+            told |= {(model.__name__, each): made[each] for each in times}
+    assert ("RunValue", "finished_at") in told
+    assert set(told.values()) == {"2025-06-01T12:00:30.123Z"}, told
 
 
 @pytest.mark.parametrize(

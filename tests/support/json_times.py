@@ -6,7 +6,7 @@ from typing import Any
 
 NAMES = re.compile(r"(?:At|Time|Since|Until|Before)$|^(?:at|since|until)$|_at$")
 """Of what is a time, in a resource or beside it."""
-WRITTEN = re.compile(r"\d{4}-\d\d-\d\d(?:T\d\d:\d\d:\d\d(?:\.\d{1,6})?Z)?")
+WRITTEN = re.compile(r"\d{4}-\d\d-\d\d(?:T\d\d:\d\d:\d\d(?:\.\d{3})?Z)?")
 """A moment, or a day."""
 LIKE_ONE = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d\S*")
 FIRST_EPOCH_SECONDS = 1e9

@@ -83,7 +83,7 @@ def test_a_store_without_a_table_for_the_sets_text_model_is_not_one(tmp_path: Pa
 def test_a_table_that_nobody_looked_for_is_reported(tmp_path: Path, database: str) -> None:
     place = played_models(tmp_path)
     for folder, set_name, why in (
-        (place, "demo", "nothing says how long those of all-MiniLM-L6-v2@"),
+        (place, "demo", "the files of all-MiniLM-L6-v2@"),
         (place, "none", "the set of models is not there"),
     ):
         run = run_module(

@@ -93,7 +93,7 @@ def test_a_run_fetches_from_the_address_that_its_plan_kept_and_nobody_elses(
         keep(connection, "other/batch", {VIDEO: "https://bob:geheim@media.example.org/talk.wav"})
     with claimed_recording(database, order) as claimed:
         assert claimed.order.item.url == secret
-        claimed.remember(Recording.of(claimed.order.item), StageError(Reason.NO_SPEECH), HASH)
+        claimed.remember(Recording.of(claimed.order.item), StageError(Reason.NO_SPEECH), HASH, may_grow=False)
     with connect(database, application="test") as connection:
         assert connection.execute("select url from ingest.recording").fetchall() == [
             ("https://media.example.org/talk.wav",)
@@ -168,7 +168,7 @@ def test_a_fact_of_the_recording_is_remembered_and_ends_the_claim(
     database: str, video: ClaimedRecording
 ) -> None:
     recording = Recording(VIDEO, "/talk.wav", "talk", None, None, 5.0)
-    video.remember(recording, StageError(Reason.NO_SPEECH), "p" * 16)
+    video.remember(recording, StageError(Reason.NO_SPEECH), "p" * 16, may_grow=False)
     with connect(database, application="test") as connection:
         found = stored(connection, [VIDEO])[VIDEO]
     assert (found.reason, found.reason_pipeline_hash) == (Reason.NO_SPEECH, "p" * 16)
@@ -177,20 +177,38 @@ def test_a_fact_of_the_recording_is_remembered_and_ends_the_claim(
 
 def test_what_may_be_otherwise_tomorrow_is_not_remembered(database: str, video: ClaimedRecording) -> None:
     video.remember(
-        Recording(VIDEO, "/talk.wav", "talk", None, None, 5.0), StageError(Reason.PRIVATE), "p" * 16
+        Recording(VIDEO, "/talk.wav", "talk", None, None, 5.0),
+        StageError(Reason.PRIVATE),
+        "p" * 16,
+        may_grow=True,
     )
     with connect(database, application="test") as connection:
         assert stored(connection, [VIDEO]) == {}
 
 
+@pytest.mark.parametrize(
+    ("reason", "may_grow", "left"),
+    [
+        (Reason.LIVE_OR_UPCOMING, True, [None, None]),
+        (Reason.NO_WORDS, True, [None, None]),
+        (Reason.NO_WORDS, False, [b"no words", b"nobody"]),
+        (Reason.GPU_OUT_OF_MEMORY, True, [b"no words", b"nobody"]),
+    ],
+)
 def test_of_a_recording_that_goes_on_nothing_is_remembered_and_nothing_kept(
-    database: str, order: IngestOrder, video: ClaimedRecording
+    database: str,
+    order: IngestOrder,
+    video: ClaimedRecording,
+    *,
+    reason: Reason,
+    may_grow: bool,
+    left: object,
 ) -> None:
     """What was heard of an hour is not taken for the two hours that there are tomorrow."""
     video.keep(Stage.TRANSCRIBE, HASH, b"no words")
     video.keep(Stage.DIARIZE, HASH, b"nobody")
-    video.remember(Recording.of(order.item), StageError(Reason.LIVE_OR_UPCOMING), "p" * 16)
-    assert [video.kept(stage, HASH) for stage in (Stage.TRANSCRIBE, Stage.DIARIZE)] == [None, None]
+    video.remember(Recording.of(order.item), StageError(reason), "p" * 16, may_grow=may_grow)
+    assert [video.kept(stage, HASH) for stage in (Stage.TRANSCRIBE, Stage.DIARIZE)] == left
     with connect(database, application="test") as connection:
         assert stored(connection, [VIDEO]) == {}
     assert holders(database) == [holder_of(order)], "the end of the run gives the claim up"

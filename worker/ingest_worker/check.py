@@ -143,8 +143,12 @@ def _tables(wanted: Wanted, connection: Connection) -> str:
             return f"and a table for the {dimension} numbers of {name}"
     if refused:
         raise refused[0]
-    unknown = ", ".join(models) or "the set, which has no text model"
-    return f"no table of vectors was looked for: nothing says how long those of {unknown} are"
+    if not models:
+        return "no table of vectors was looked for: the set has no text model"
+    unknown = ", ".join(models)
+    return (
+        f"no table of vectors was looked for: the files of {unknown} do not say how many numbers a vector has"
+    )
 
 
 def _text_models(wanted: Wanted) -> dict[str, int | None] | None:

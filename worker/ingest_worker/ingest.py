@@ -26,6 +26,7 @@ from ingest_worker.session import Session, log, named
 from ingest_worker.stored_voices import StoredVoices
 from ingest_worker.surroundings import usable_threads
 from ingest_worker.tools import Surroundings, tools_for
+from ingest_worker.wordless import may_grow
 
 _SPENT: Final = frozenset({Verdict.RETRY, Verdict.RETRY_ELSEWHERE, Verdict.RETRY_SMALLER})
 """Verdicts after which a recording runs again, unless this was its last attempt."""
@@ -96,7 +97,9 @@ def _ingest(order: IngestOrder, dsn: str, session: Session, cached: CachedRecord
         try:
             found = pipeline.run()
         except StageError as error:
-            recording.remember(recording_of(order, pipeline), error, hashes.pipeline)
+            known = recording_of(order, pipeline)
+            grows = may_grow(order.item.id, pipeline.sound)
+            recording.remember(known, error, hashes.pipeline, may_grow=grows)
             raise
         session.found = found
         run = replace(run_of(order, session, hashes, identities), voices=pipeline.judged_by)

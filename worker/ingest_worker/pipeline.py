@@ -183,7 +183,8 @@ class Pipeline:
             speech = transcript.words or transcript.speech_seconds
             diarization = self._diarized() if speech else None
         if diarization is None or not transcript.words:
-            raise without_words(self._order.item.id, diarization, self.sound)
+            said = self._order.item.id, diarization, self.sound
+            raise without_words(*said, lambda: self._audio.sound)
         self.media_seconds = self.media_seconds or self._announced(transcript, diarization)
         return transcript, diarization
 

@@ -1,5 +1,6 @@
 """Why a recording has no words. Called by the pipeline."""
 
+from collections.abc import Callable
 from typing import Final
 
 from ingest_contract.failures import Reason
@@ -12,7 +13,12 @@ _BY_CONTENT: Final = ("file:", "s3:")
 is another recording. Behind every other id, tomorrow's media may be longer than today's."""
 
 
-def without_words(recording: str, diarization: Diarization | None, sound: Sound | None) -> StageError:
+def without_words(
+    recording: str,
+    diarization: Diarization | None,
+    sound: Sound | None,
+    decode: Callable[[], Sound | None],
+) -> StageError:
     """Why there are no words: nobody speaks, or not yet, or diarization hears voices and Whisper nothing.
 
     Only the first is a fact about the recording, and remembered. The second is one about what there is of it
@@ -24,19 +30,27 @@ def without_words(recording: str, diarization: Diarization | None, sound: Sound 
         recording: Its id.
         diarization: Whose voices are heard; None if nobody was told apart.
         sound: What was decoded; None if an earlier run did.
+        decode: Decodes it again: an earlier run has not left whether its file has an end.
     """
-    track = _which_track(sound)
     voices = sum(turn.end - turn.start for turn in diarization.turns) if diarization is not None else 0.0
     if voices > WORDLESS_SECONDS:
+        track = _which_track(sound)
         where = f" in {track}" if track else ""
         return StageError(Reason.NO_WORDS, f"Voices are heard for {voices:.0f} s{where}, and no word.")
-    if sound is not None and sound.open_ended and not recording.startswith(_BY_CONTENT):
+    sound = sound or decode()
+    track = _which_track(sound)
+    if may_grow(recording, sound):
         return StageError(
             Reason.LIVE_OR_UPCOMING,
             f"Nobody speaks in {track or 'what there is of it'}, and nothing says that this is all: it may "
             "still be written.",
         )
     return StageError(Reason.NO_SPEECH, track and f"Nobody speaks in {track}.")
+
+
+def may_grow(recording: str, sound: Sound | None) -> bool:
+    """Whether there may be more of a recording later under the same id."""
+    return sound is not None and sound.open_ended and not recording.startswith(_BY_CONTENT)
 
 
 def _which_track(sound: Sound | None) -> str:

@@ -104,7 +104,7 @@ def list_voices(
         found = voices(connection, which.value, min_seconds, limit + 1)
     shown.show_voices(found[:limit], output)
     if len(found) > limit:
-        people().print(f"there are more than these {limit}: --limit lists them", soft_wrap=True)
+        people().print("there are more: a higher --limit shows them", soft_wrap=True)
 
 
 @group.command("show", epilog="Example: ingestctl voices show '#7'")

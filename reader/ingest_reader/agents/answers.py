@@ -1,11 +1,9 @@
 """What the tools answer: short enough for a model's context, each with its citation. Blocking."""
 
-from datetime import datetime
-
 from pydantic import Field
 
 from ingest_contract.text import legible, without_credentials
-from ingest_reader.api.values import Neighbour, PassageInContext, SpeakerValue, Value, VoiceValue
+from ingest_reader.api.values import Moment, Neighbour, PassageInContext, SpeakerValue, Value, VoiceValue
 from ingest_reader.corpus import Corpus, Question, UnknownError, link_of
 from ingest_reader.exports.document import names_of
 from ingest_reader.exports.links import clock
@@ -49,7 +47,7 @@ class ShortRecording(Value):
     recording: str
     title: str
     channel: str | None
-    published_at: datetime | None
+    published_at: Moment | None
     duration_seconds: float | None
     language: str | None
     speakers: int

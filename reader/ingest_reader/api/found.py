@@ -1,10 +1,9 @@
 """What a search answers, as pydantic models: passages to be cited, and how they were found."""
 
-from datetime import datetime
 from typing import Any, Self
 
 from ingest_contract.text import without_credentials
-from ingest_reader.api.values import Cited, Value
+from ingest_reader.api.values import Cited, Moment, Value
 from ingest_reader.corpus import link_of
 from ingest_reader.exports.links import clock
 from ingest_worker.store.search import Answer, Folded, Hit
@@ -43,7 +42,7 @@ class FoundPassage(Cited):
     """The recording's."""
     channel: str | None
     language: str
-    published_at: datetime | None
+    published_at: Moment | None
     score: float
     """0 to 1, made of the next two (docs/search.md)."""
     similarity: float | None

@@ -2,18 +2,26 @@
 goes or changes its meaning within `/api/v1`. Times in recordings are seconds."""
 
 from datetime import datetime
-from typing import Any, Generic, Self, TypeVar
+from typing import Annotated, Any, Generic, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, PlainSerializer, WithJsonSchema
 
 from ingest_contract.captions import TranscriptSource
 from ingest_contract.text import without_credentials
+from ingest_contract.times import rfc3339
 from ingest_reader.corpus import Voice, link_of
 from ingest_reader.exports.links import clock
 from ingest_worker.store.reading.heard import HeardIn, SpeakerSums
 from ingest_worker.store.reading.listed import ListedRecording
 from ingest_worker.store.reading.progress import BatchSums, ShownRun
 from ingest_worker.store.reading.surroundings import Said, Surrounded
+
+Moment = Annotated[
+    datetime,
+    PlainSerializer(rfc3339, when_used="json"),
+    WithJsonSchema({"type": "string", "format": "date-time"}),
+]
+"""In the one form that exports and statuses have too: pydantic's own has microseconds."""
 
 
 class Value(BaseModel):
@@ -53,7 +61,7 @@ class PassageInContext(Cited):
     """A passage with its surroundings, in order of time."""
 
     channel: str | None
-    published_at: datetime | None
+    published_at: Moment | None
     language: str
     before: tuple[Neighbour, ...]
     after: tuple[Neighbour, ...]
@@ -91,14 +99,14 @@ class RecordingValue(Value):
     url: str
     title: str
     channel: str | None
-    published_at: datetime | None
+    published_at: Moment | None
     duration_seconds: float | None
     state: str
     """`Ingested`, `NotIngestible` (`reason` and `message` say why) or `Known`."""
     reason: str | None
     message: str | None
     batch: str | None
-    finished_at: datetime | None
+    finished_at: Moment | None
     rtf: float | None
     """Seconds of work for a second of the recording."""
     language: str | None
@@ -171,7 +179,7 @@ class AppearanceValue(Value):
 
     recording: str
     title: str
-    published_at: datetime | None
+    published_at: Moment | None
     seconds: float
     decision: str
     score: float | None
@@ -204,8 +212,8 @@ class BatchValue(Value):
     media_seconds: float
     seconds: float
     rtf: float | None
-    first_started_at: datetime
-    last_finished_at: datetime
+    first_started_at: Moment
+    last_finished_at: Moment
 
     @classmethod
     def of(cls, row: BatchSums) -> Self:
@@ -221,8 +229,8 @@ class RunValue(Value):
     title: str
     batch: str
     number: int
-    started_at: datetime
-    finished_at: datetime
+    started_at: Moment
+    finished_at: Moment
     seconds: float
     media_seconds: float
     rtf: float | None
@@ -230,7 +238,7 @@ class RunValue(Value):
     models: dict[str, str]
     figures: dict[str, Any]
     pipeline_hash: str
-    superseded_at: datetime | None
+    superseded_at: Moment | None
     transcript_source: TranscriptSource
 
     @classmethod

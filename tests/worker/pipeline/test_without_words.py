@@ -95,3 +95,15 @@ def test_voices_in_what_goes_on_are_no_silence_either(studio: Studio, shelf: She
     studio.diarization = replace(studio.diarization, turns=(Turn(0.0, 23.0, 0),))
     studio.sound = Sound(1, 1, open_ended=True)
     assert Run(studio, shelf, order_in(tmp_path)).go().receipt.reason is Reason.NO_WORDS
+
+
+def test_silence_that_an_earlier_run_heard_is_decoded_again_to_see_whether_it_has_an_end(
+    studio: Studio, shelf: Shelf, tmp_path: Path
+) -> None:
+    """A run that was killed after it kept what it heard has left no other trace of that."""
+    studio.transcript, studio.sound = Transcript((), "und", 0.0, 0.0, 0, 0, ()), Sound(1, 1, open_ended=True)
+    order = order_in(tmp_path)
+    named = order.model_copy(update={"item": order.item.model_copy(update={"id": "url:live"})})
+    reasons = [Run(studio, shelf, named).go().receipt.reason for _ in range(2)]
+    assert reasons == [Reason.LIVE_OR_UPCOMING] * 2
+    assert studio.asked.count("transcribe") == 1, "what was heard is kept on this shelf"
