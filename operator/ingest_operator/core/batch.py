@@ -35,7 +35,8 @@ class Batch:
     """The profile that it uses."""
     failure: tuple[str, str] | None = None
     """Why the sources that are not planned cannot be planned: (reason, message). Recordings that are planned
-    go on."""
+    go on. Not set while some of these sources are waited for, or planned by a run that lives or follows by
+    itself."""
     ahead: Ahead | None = None
     """How far it fetches ahead of ingesting; None if one process does both."""
     packing: Packing | None = None

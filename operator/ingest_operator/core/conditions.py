@@ -94,7 +94,8 @@ def _conditions(
 
 
 def _whole(batch: Batch) -> bool:
-    """Whether all is planned that can be: a batch that waits for a list is not done with the others."""
+    """Whether all is planned that can be: a batch that waits for a list is not done with the others, whatever
+    else of it cannot be planned. It has no `failure` then."""
     planned = batch.planned
     return planned is not None and (
         batch.failure is not None or planned.status.sources >= len(batch.spec.sources)
@@ -104,9 +105,8 @@ def _whole(batch: Batch) -> bool:
 def _failed(batch: Batch, counts: Counts, ledger: Ledger) -> ConditionDraft:
     """Whether the batch will not reach its goal unless a person acts."""
     spec, failure = batch.spec, batch.failure
-    if failure is not None:
-        return ConditionType.FAILED, True, "PlanningFailed", f"{failure[0]}: {failure[1]}"[:1024]
     if batch.planned is not None and failed_too_often(spec, counts.total, ledger):
+        # before what cannot be planned: nothing more starts, and nobody need wait for it
         limit = spec.retry.max_failed_percent
         return (
             ConditionType.FAILED,
@@ -114,6 +114,8 @@ def _failed(batch: Batch, counts: Counts, ledger: Ledger) -> ConditionDraft:
             TOO_MANY_FAILURES,
             f"{counts.failed} of {counts.total} failed; retry.maxFailedPercent is {limit}",
         )
+    if failure is not None:
+        return ConditionType.FAILED, True, "PlanningFailed", f"{failure[0]}: {failure[1]}"[:1024]
     return ConditionType.FAILED, False, "WithinLimits", ""
 
 

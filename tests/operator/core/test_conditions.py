@@ -104,6 +104,14 @@ def test_a_batch_that_cannot_be_planned_fails_and_says_why() -> None:
     assert condition(status, ConditionType.FAILED).message == "NotFound: spec.sources[0]: HTTP 404"
 
 
+def test_too_many_failures_are_reported_before_what_cannot_be_planned_because_nothing_more_starts() -> None:
+    batch = a_planned_batch(3, retry={"max_failed_percent": 30})
+    some = folded(Ledger(), over(a_run(0), Reason.NOT_FOUND))
+    status = rendered(replace(batch, failure=("SourcesInvalid", "spec.sources[1]: no")), some, None, NOW)
+    assert holding(status)["Failed"] == "TooManyFailures"
+    assert condition(status, ConditionType.FAILED).message == "1 of 3 failed; retry.maxFailedPercent is 30"
+
+
 def test_every_condition_is_always_there_and_answers_for_the_generation_that_was_seen() -> None:
     status = rendered(replace(a_planned_batch(2), generation=7), RUNNING, None, NOW)
     others = {

@@ -61,9 +61,12 @@ class PlanResult:
     planned: PlannedItems | None
     """The recordings of all plans and their status; None while there is no plan."""
     failure: tuple[str, str] | None = None
-    """Why the remaining sources cannot be planned: (reason, message)."""
+    """Why the remaining sources cannot be planned: (reason, message). Set only where no run of the next plan
+    lives or will follow by itself, and nothing is waited for: it would else come and go with each run."""
     blockers: tuple[Blocker, ...] = ()
     """What must be fixed outside before they can."""
+    problems: tuple[SourceError, ...] = ()
+    """Why the next plan leaves out sources, as they were last looked up."""
     again_at: float = inf
     """When to reconcile again, whatever happens until then."""
     rests_on: Orders | None = None
@@ -111,7 +114,8 @@ async def reconcile_plans(
     if last is not None and now < last.again_at and last.rests_on == orders:
         return last
     lost = tuple(each for each in context.lost if each.place.index == len(frozen))
-    reconciler = _PlanReconciler(api, owner, orders, frozen, context.gate, lost, context.seen, now)
+    known = last.problems if last is not None else ()
+    reconciler = _PlanReconciler(api, owner, orders, frozen, context.gate, lost, context.seen, now, known)
     runs = attempts_of(owner, context.jobs, context.pods, orders.profile.pods, now)
     await context.gate.hear(runs)
     try:
@@ -142,6 +146,8 @@ class _PlanReconciler:
     lost: tuple[Lost, ...]
     seen: JobsAndPods
     now: float
+    known: tuple[SourceError, ...]
+    """The problems that were last looked up: while a run lives nothing is."""
 
     def answer(self, blocker: Blocker | None = None, again_at: float = inf) -> PlanResult:
         return replace(
@@ -157,55 +163,67 @@ class _PlanReconciler:
             case NameTakenError():
                 blocker = name_taken(error.kind, error.name, self.now)
             case NothingToPlanError():
-                resting = self._despite(self.answer(), error.problems)
-                return replace(resting, rests_on=self.orders)
+                return replace(self._at_rest(self.answer(), error.problems), rests_on=self.orders)
             case OverlayError():
-                blocker = Blocker(
-                    "TemplateInvalid", f"The profile's {error}", self.now + SOURCES_RETRY_SECONDS
-                )
+                blocker = Blocker("TemplateInvalid", f"The profile's {error}", self._soon)
             case _:
                 failure = ("SourcesInvalid", str(error))
-                return replace(
-                    self.answer(again_at=self.now + SOURCES_RETRY_SECONDS),
-                    failure=failure,
-                    rests_on=self.orders,
-                )
-        return replace(self.answer(blocker, blocker.until), rests_on=self.orders)
+                return replace(self.answer(again_at=self._soon), failure=failure, rests_on=self.orders)
+        return replace(self._despite(self.answer(blocker, blocker.until), self.known), rests_on=self.orders)
 
     async def step(self, runs: tuple[PlanAttempt, ...]) -> PlanResult:
         step = next_step(runs, None, self.now, self.lost)
         if isinstance(step, Read):
             return await self._read(step.source, runs)
         if not isinstance(step, Ask):
-            return self._waiting(step)
+            return self._despite(self._waiting(step), self.known)
         inputs = await find_wanted(self.api, self.owner, self.orders, self.frozen)
         step = next_step(runs, inputs.request, self.now, self.lost)
         if isinstance(step, Make):
             before = [one for one in runs if one.request == inputs.request]
             held = await self.gate.admit(inputs.sources, len(self.frozen), step.number, before)
             if held is not None:
-                return replace(self.answer(held.blocker, held.due), rests_on=self.orders)
+                due = min(held.due, self._soon) if inputs.problems else held.due
+                waiting = self._despite(self.answer(held.blocker, due), inputs.problems)
+                return replace(waiting, rests_on=self.orders)
             for job in step.ending:
                 await end_job(self.api, self.seen, job)
             place, bad = Place(PLAN, len(self.frozen), step.number), bad_nodes(runs)
             made = await make(self.api, self.orders, place, inputs, owner=self.owner, bad_nodes=bad)
             self.seen.take_created(made)
-            return self.answer(step.blocker)
-        return self._despite(self._waiting(step), inputs.problems)
+            return self._despite(self.answer(step.blocker), inputs.problems)
+        if isinstance(step, Blocked):
+            return replace(self._at_rest(self._waiting(step), inputs.problems), rests_on=self.orders)
+        waiting = self._despite(self._waiting(step), inputs.problems)
+        due = min(waiting.again_at, self._soon) if inputs.problems else waiting.again_at
+        # a run that cannot begin may do so at any time; one that is over changes no more
+        cannot_begin = waiting.again_at == inf
+        return replace(waiting, again_at=due, rests_on=None if cannot_begin else self.orders)
 
-    def _despite(self, result: PlanResult, problems: Sequence[SourceError]) -> PlanResult:
-        """The result, with what keeps other sources from being planned."""
-        soon = self.now + SOURCES_RETRY_SECONDS
+    @property
+    def _soon(self) -> float:
+        return self.now + SOURCES_RETRY_SECONDS
+
+    def _at_rest(self, result: PlanResult, problems: tuple[SourceError, ...]) -> PlanResult:
+        """The result where no run follows by itself. What a person must mend has failed planning only if
+        nothing else is waited for."""
+        again = replace(result, problems=problems, again_at=self._soon)
+        if any(isinstance(each, MissingSourceError) for each in problems):
+            return self._despite(again, problems)
+        mistake = ("SourcesInvalid", str(problems[0])) if problems else None
+        return replace(again, failure=result.failure or mistake)
+
+    def _despite(self, result: PlanResult, problems: tuple[SourceError, ...]) -> PlanResult:
+        """The result where planning goes on by itself, with what keeps other sources from being planned."""
+        failure = () if result.failure is None else (Blocker(*result.failure, self._soon),)
+        mistakes = [each for each in problems if not isinstance(each, MissingSourceError)]
         missing = [each for each in problems if isinstance(each, MissingSourceError)]
-        mistakes = [each for each in problems if each not in missing]
-        blockers = (Blocker(each.reason, str(each), soon) for each in missing)
-        failure = ("SourcesInvalid", str(mistakes[0])) if mistakes else None
-        return replace(
-            result,
-            blockers=(*result.blockers, *blockers),
-            failure=result.failure or failure,
-            again_at=min(result.again_at, soon) if problems else result.again_at,
+        shown = (
+            *failure,
+            *(Blocker("SourcesInvalid", str(each), self._soon) for each in mistakes),
+            *(Blocker(each.reason, str(each), self._soon) for each in missing),
         )
+        return replace(result, failure=None, blockers=(*result.blockers, *shown), problems=problems)
 
     async def _read(self, source: PlanAttempt, runs: tuple[PlanAttempt, ...]) -> PlanResult:
         try:
@@ -218,17 +236,15 @@ class _PlanReconciler:
             message = (
                 f"The plan is made, and the log of pod {source.pod} that holds it cannot be reached: {error}"
             )
-            return self.answer(Blocker("LogOutOfReach", message, soon), soon)
+            return self._despite(self.answer(Blocker("LogOutOfReach", message, soon), soon), self.known)
         # what is left of it is cleared, and later sources are planned
-        return replace(PlanResult.of(frozen), again_at=self.now)
+        return self._despite(replace(PlanResult.of(frozen), again_at=self.now), self.known)
 
     def _waiting(self, step: Step) -> PlanResult:
         match step:
             case Wait(until, blocker):
                 return self.answer(blocker, until)
             case Blocked(reason, message):
-                return replace(
-                    self.answer(again_at=self.now + SOURCES_RETRY_SECONDS), failure=(reason.value, message)
-                )
+                return replace(self.answer(again_at=self._soon), failure=(reason.value, message))
             case _:
                 raise AssertionError(f"{step} is no waiting")

@@ -72,7 +72,7 @@ def test_a_claim_that_is_not_there_is_reported_and_mounted_by_no_plan_until_it_i
     async def story() -> None:
         scene = await PlanScene.made(api, namespace)
         scene.sources, scene.pods = (VOLUME, PAGE), PodProfile(claims=("recordings",))
-        assert (await scene.reconcile()).blockers == ()
+        assert [each.reason for each in (await scene.reconcile()).blockers] == ["ClaimMissing"]
         pod = await pod_of(scene)
         assert claims_of(pod) == []
         await scene.plan(pod)

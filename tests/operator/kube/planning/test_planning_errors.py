@@ -104,7 +104,7 @@ def test_what_stands_before_a_missing_list_is_planned_and_the_list_when_it_is_th
     async def story() -> None:
         scene = await PlanScene.made(api, namespace)
         scene.sources = (PAGE, LIST)
-        assert (await scene.reconcile()).blockers == ()
+        assert [each.reason for each in (await scene.reconcile()).blockers] == ["ListMissing"]
         await scene.plan(await pod_of(scene))
         await scene.reconcile()
         waiting = await scene.reconcile()
