@@ -200,7 +200,8 @@ _STAY_IN_PLACE: Final = (
 in the other list costs more than a rule may."""
 
 STAY_IN_PLACE_WORDS: Final = "sources may be added behind the others, never removed, changed or moved"
-"""A plan covers the first so many sources: one that is put in front of them would never be planned."""
+"""A plan says by their numbers which entries it covers: with other numbers, planned sources would be planned
+again, and others never."""
 
 _SPEC_RULES: Final = cel(
     *STORE_RULES,

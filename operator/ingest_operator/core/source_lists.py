@@ -79,7 +79,7 @@ def fit_for_one_plan(
     """
     taken, entries, found = list[PlannedSource](), list[int](), list(problems)
     for number, group in groups.items():
-        fresh = list(group) if _fits([*taken, *group]) else _without_doubles(group, taken)
+        fresh = list(group) if _fits([*taken, *group]) else _without_doubles(group)
         if len(fresh) > MAX_ADDRESSES:
             said = (
                 f"{len(fresh)} different addresses, and one plan takes {MAX_ADDRESSES}: "
@@ -105,16 +105,14 @@ def _size(source: PlannedSource) -> int:
     return len(source.url) + len(source.title.encode()) + len(source.fault.encode())
 
 
-def _without_doubles(group: Sequence[PlannedSource], taken: Sequence[PlannedSource]) -> list[PlannedSource]:
+def _without_doubles(group: Sequence[PlannedSource]) -> list[PlannedSource]:
     """Drop what the plan would leave out as `Duplicate` anyway, before it is counted; of two equal addresses
-    the first one counts."""
-    seen = {(source.url, source.glob, source.store) for source in taken}
-    fresh: list[PlannedSource] = []
+    the first one counts. Those of another entry stay: the worker may leave out that entry, which is whole or
+    not there."""
+    fresh: dict[object, PlannedSource] = {}
     for source in group:
-        if (source.url, source.glob, source.store) not in seen:
-            seen.add((source.url, source.glob, source.store))
-            fresh.append(source)
-    return fresh
+        fresh.setdefault((source.url, source.glob, source.store), source)
+    return list(fresh.values())
 
 
 def _address(line: str, where: str) -> str:

@@ -80,13 +80,21 @@ def test_of_lists_that_do_not_fit_together_as_many_whole_ones_are_planned_as_do_
 def test_doubles_go_before_anything_is_counted_and_the_first_place_counts() -> None:
     once = a_list(700)
     twice = [source.model_copy(update={"speakers": SpeakerCount(max=2)}) for source in once]
-    found = fit_for_one_plan({0: [*once, *once], 1: twice, 2: a_list(300, "b")})
+    found = fit_for_one_plan({0: [*once, *once[::-1]], 1: twice, 2: a_list(300, "b")})
     assert len(fit_for_one_plan({0: [*once[:9], *once[:9]]}).sources) == 18, (
         "where there is room the plan counts them"
     )
-    assert found.entries == (0, 1, 2)
-    assert [each.url for each in found.sources] == [each.url for each in (*once, *a_list(300, "b"))]
-    assert {each.entry for each in found.sources} == {0, 2}
+    assert (found.entries, [each.url for each in found.sources]) == ((0,), [each.url for each in once])
+    found = fit_for_one_plan({0: a_list(300, "b"), 1: [*twice, *once]})
+    assert found.entries == (0, 1)
+    assert [each.speakers.max for each in found.sources[300:]] == [2] * 700
+
+
+def test_an_address_that_an_earlier_entry_has_too_stays_because_the_worker_may_leave_that_entry_out() -> None:
+    entries = {0: a_list(600), 1: [*a_list(600), *a_list(100, "b")]}
+    found = fit_for_one_plan(entries)
+    assert found.entries == (0,), "the next plan takes the other, whole"
+    assert len(fit_for_one_plan({1: entries[1]}).sources) == 700
 
 
 def test_long_addresses_are_parted_by_their_length_too() -> None:

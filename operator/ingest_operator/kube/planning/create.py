@@ -2,8 +2,10 @@
 find what an earlier call has created."""
 
 import contextlib
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from ingest_contract.order import PlannedSource
 from ingest_contract.plan_document import MAX_ITEMS
@@ -27,6 +29,8 @@ from ingest_operator.kube.manifests.sources import (
 )
 from ingest_operator.kube.planning.attempts import REQUEST, PlanAttempt, PlanRequest
 from ingest_operator.kube.planning.frozen_plan import FrozenPlan
+
+LOG: Final = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,17 +92,23 @@ async def make(
     return await create_or_meet(api, owner, JOBS, job)
 
 
-async def clear(api: Api, owner: Owner, runs: Mapping[int, tuple[PlanAttempt, ...]], frozen: int) -> None:
+async def clear(api: Api, owner: Owner, runs: Mapping[int, tuple[PlanAttempt, ...]], frozen: int) -> bool:
     """Delete what is left of frozen plans: their orders, and Jobs that succeeded or came too late. Failed
-    ones are kept for the user."""
+    ones are kept for the user. Returns whether a Job stays because its deletion is refused: that keeps
+    nothing from being planned, and another call is not worth it for a while."""
+    refused = False
     for number, of_plan in runs.items():
         left = [one for one in of_plan if number < frozen and not one.deleted and one.verdict is None]
         if left:
             await _delete(api, owner, plan_order_map_name(owner, number))
         for one in left:  # after the order: while a Job exists, there is something to clear
             metadata = one.job["metadata"]
-            with contextlib.suppress(RefusedError):  # it is over, and keeps nothing from being planned
+            try:
                 await api.delete(JOBS, owner.namespace, metadata["name"], uid=metadata["uid"])
+            except RefusedError as error:
+                LOG.warning("Job %s stays: %s", metadata["name"], error, extra={"action": "delete-plan"})
+                refused = True
+    return refused
 
 
 async def _list(api: Api, owner: Owner, name: str) -> Mapping[str, str] | None:

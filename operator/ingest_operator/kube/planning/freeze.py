@@ -159,7 +159,11 @@ async def _order(api: Api, owner: Owner, source: PlanAttempt) -> PlanOrder:
     except NotFoundError as error:
         raise UnreadablePlanError("its order is gone, so nobody knows what it was asked") from error
     text = (found.get("data") or {}).get(ORDER_FILE, "")
-    if source.request is None or digest_of(text) != source.request.order:
+    if source.request is None:
+        raise UnreadablePlanError(
+            "its Job does not say what it was asked, or says it as another version does"
+        )
+    if digest_of(text) != source.request.order:
         raise UnreadablePlanError("its order has changed since, so nobody knows what it was asked")
     try:
         order = read_order(text)

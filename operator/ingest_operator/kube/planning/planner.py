@@ -39,6 +39,9 @@ LOG_RETRY_SECONDS: Final = 10.0
 SOURCES_RETRY_SECONDS: Final = 30.0
 """Seconds until sources that cannot be planned as written are retried: a list may have been fixed."""
 
+CLEAR_AGAIN_SECONDS: Final = 600.0
+"""Seconds until a Job of a frozen plan is deleted again, after that was refused."""
+
 
 class PlanGate(Protocol):
     """Stands before the sites that plans ask."""
@@ -69,6 +72,8 @@ class PlanResult:
     """Why the next plan leaves out sources, as they were last looked up."""
     again_at: float = inf
     """When to reconcile again, whatever happens until then."""
+    clear_at: float = 0.0
+    """Before that nothing is cleared: a deletion was refused."""
     rests_on: Orders | None = None
     """The orders of this reconcile, set if until `again_at` only another spec or profile is worth the calls
     of another reconcile."""
@@ -118,11 +123,15 @@ async def reconcile_plans(
     reconciler = _PlanReconciler(api, owner, orders, frozen, context.gate, lost, context.seen, now, known)
     runs = attempts_of(owner, context.jobs, context.pods, orders.profile.pods, now)
     await context.gate.hear(runs)
+    clear_at = last.clear_at if last is not None else 0.0
     try:
-        await clear(api, owner, runs, len(frozen))
-        if covered_by(frozen) >= len(orders.batch.spec.sources):
-            return PlanResult.of(frozen)
-        return await reconciler.step(runs.get(len(frozen), ()))
+        if now >= clear_at and await clear(api, owner, runs, len(frozen)):
+            clear_at = now + CLEAR_AGAIN_SECONDS
+        result = (
+            PlanResult.of(frozen)
+            if covered_by(frozen) >= len(orders.batch.spec.sources)
+            else await reconciler.step(runs.get(len(frozen), ()))
+        )
     except (
         NameTakenError,
         NothingToPlanError,
@@ -131,7 +140,9 @@ async def reconcile_plans(
         RefusedError,
         SourceError,
     ) as error:
-        return reconciler.refused(error)
+        result = reconciler.refused(error)
+    again_at = min(result.again_at, clear_at) if now < clear_at else result.again_at
+    return replace(result, clear_at=clear_at, again_at=again_at)
 
 
 @dataclass(frozen=True, slots=True)

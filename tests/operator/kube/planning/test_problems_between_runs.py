@@ -1,6 +1,10 @@
 """What keeps some sources from being planned while plan Jobs come and go for the others: it is told the whole
 time, in the same way, and looked up only when it is worth it."""
 
+from typing import Any
+
+import pytest
+
 from ingest_contract.batch import Source
 from ingest_contract.batch_sources import ConfigMapSource, SecretSource
 from ingest_contract.conditions import ConditionStatus
@@ -11,15 +15,27 @@ from ingest_operator.core.batch import Batch
 from ingest_operator.core.ledger import Ledger
 from ingest_operator.core.outcome import Observation
 from ingest_operator.kube.api.client import Api
+from ingest_operator.kube.api.errors import RefusalCause, RefusedError
+from ingest_operator.kube.api.resources import JOBS, Resource
 from ingest_operator.kube.planning.planner import PlanResult
 from ingest_operator.kube.schedules.owned_batches import child_of
 from testkit.cluster.fixtures import Run
 from testkit.objects.builders import NOW, a_run, folded, over, rendered
-from tests.support.plan_scene import PAGE, PlanScene, pod_of
+from tests.support.plan_scene import PAGE, Mortal, PlanScene, pod_of
 
 LIST = Source(config_map=ConfigMapSource(name="backlog"))
 SECRET = Source(secret=SecretSource(secret_name="feeds", key="private"))
 NOT_ALLOWED = Source(secret=SecretSource(secret_name="others", key="private"))
+
+
+class Keeping(Mortal):
+    """An API that deletes no Job."""
+
+    async def delete(self, resource: Resource, *arguments: Any, **options: Any) -> None:
+        del arguments, options
+        self.calls.append(f"delete {resource.plural}")
+        if resource is JOBS:
+            raise RefusedError(403, "Forbidden", "a policy keeps Jobs", RefusalCause.ADMISSION)
 
 
 class Told:
@@ -134,5 +150,29 @@ def test_nothing_is_looked_up_at_each_event_while_an_ended_plan_waits(
             assert len(scene.operator.calls) == calls
             await scene.reconcile(after=at + 31)
             assert len(scene.operator.calls) > calls, "it is looked for"
+
+    run(story())
+
+
+def test_a_job_that_may_not_be_deleted_is_logged_and_left_alone_for_ten_minutes_while_plans_go_on(
+    api: Api, namespace: str, run: Run, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def story() -> None:
+        scene = await PlanScene.made(api, namespace)
+        await scene.reconcile()
+        await scene.plan(await pod_of(scene))
+        await scene.reconcile()
+        scene.operator = Keeping(api, scene.logs)
+        resting = await scene.reconcile()
+        assert resting.blockers == ()
+        assert "a policy keeps Jobs" in caplog.text
+        scene.sources = (PAGE, LIST)
+        for after in (1, 40, 590):
+            result = await scene.reconcile(after)
+            assert [each.reason for each in result.blockers] == ["ListMissing"]
+        assert scene.operator.calls.count("delete jobs") == 1
+        assert result.again_at <= resting.again_at
+        await scene.reconcile(after=601)
+        assert scene.operator.calls.count("delete jobs") == 2
 
     run(story())
