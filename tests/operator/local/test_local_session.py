@@ -265,6 +265,15 @@ def test_what_can_be_planned_is_run_beside_a_source_that_cannot_and_that_is_repo
     assert "PlanningFailed" in {each["reason"] for each in saved["conditions"] if each["status"] == "True"}
 
 
+def test_too_many_failures_end_a_run_beside_a_source_that_cannot_be_planned(tmp_path: Path) -> None:
+    allowed = {"maxFailedPercent": 0, "backoffSeconds": 0, "maxAttempts": 1}
+    with pytest.raises(PlanningError, match="NotFound: as asked"):
+        ran(a_request(tmp_path, "unplannable", "fail NotFound", "fail NotFound", retry=allowed))
+    saved = json.loads(BatchFolder.of(tmp_path, "default", "batch").status.read_text())["status"]
+    failed = next(condition for condition in saved["conditions"] if condition["type"] == "Failed")
+    assert (saved["counts"]["failed"], failed["reason"]) == (1, "TooManyFailures"), "the other does not start"
+
+
 def test_a_first_plan_that_fails_is_reported_and_made_again_by_the_next_run(tmp_path: Path) -> None:
     with pytest.raises(PlanningError):
         ran(a_request(tmp_path, "unplannable"))
