@@ -8,9 +8,7 @@ operator has already created.
 import json
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 
-from ingest_contract.failures import Reason
 from ingest_contract.notifications import Notification
 from ingest_contract.status import IngestBatchStatus
 from ingest_operator.core.blocker import Blocker
@@ -159,8 +157,4 @@ def _valid(batch: Object, found: Reading[IngestBatchStatus] | None) -> IngestBat
         return IngestBatchStatus(trace_id=trace_id)
     if found.value is None or found.unknown:
         raise UnreadableStatusError("/".join(_where(batch)), found)
-    counted = (*found.value.failures, *found.value.skips)
-    if others := sorted({each.reason for each in counted} - {*Reason}):
-        mistakes = tuple(f"{each} is no reason that this version knows" for each in others)
-        raise UnreadableStatusError("/".join(_where(batch)), replace(found, mistakes=mistakes, unknown=True))
     return found.value

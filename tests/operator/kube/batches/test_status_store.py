@@ -96,5 +96,5 @@ def test_a_status_that_counts_a_reason_of_another_version_is_refused_as_one_of_i
     part: str, api: Api, batch: Object
 ) -> None:
     status = {"observedGeneration": 1, part: [{"reason": "InventedLater", "count": 2}]}
-    with pytest.raises(UnreadableStatusError, match="InventedLater is no reason that this version knows"):
+    with pytest.raises(UnreadableStatusError, match=f"{part}: 'InventedLater' is not a valid Reason"):
         KubeStatusStore(api, batch | {"status": status}).read()
