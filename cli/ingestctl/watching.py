@@ -29,7 +29,14 @@ def is_over(batch: IngestBatch) -> bool:
     }
     if ConditionType.COMPLETE in holding:
         return not is_pass_asked(batch.spec, batch.status.retry_failed)
-    return holding.get(ConditionType.FAILED) == "PlanningFailed" and batch.status.plan is None
+    match holding.get(ConditionType.FAILED):
+        case "PlanningFailed":
+            return batch.status.plan is None
+        case "TooManyFailures":  # nothing more starts
+            asked, counts = is_pass_asked(batch.spec, batch.status.retry_failed), batch.status.counts
+            return not asked and not counts.running and not counts.fetching
+        case _:
+            return False
 
 
 def on_screen(watcher: PlainWatcher | TerminalWatcher) -> Shown:

@@ -21,7 +21,7 @@ from ingestctl.causes import STRANGE, next_step_of, of_batch, of_recording
 from ingestctl.options import Output
 from ingestctl.run import Screen, show
 from ingestctl.screen import PlainWatcher
-from ingestctl.watching import on_screen
+from ingestctl.watching import is_over, on_screen
 from ingestctl.why import Answer, chosen, document, show_why
 
 AT = "2026-01-02T03:04:05Z"
@@ -244,3 +244,18 @@ def test_a_wrong_language_is_reported_of_the_batch_and_of_the_recording_even_whe
     assert of_one.particulars == "It sounds like de."
     told = document(an_answer(batch))["soundsLike"]
     assert told == json.loads(sums.to_json())["soundsLike"], "as the status has it"
+
+
+@pytest.mark.parametrize(
+    ("reason", "counts", "over"),
+    [
+        ("TooManyFailures", Counts(total=3, pending=2, failed=1), True),
+        ("TooManyFailures", Counts(total=3, pending=1, failed=1, running=1), False),
+        ("TooManyFailures", Counts(total=3, pending=1, failed=1, fetching=1), False),
+        ("PlanningFailed", Counts(total=3, pending=3), True),
+    ],
+)
+def test_a_batch_of_which_nothing_more_starts_is_over_once_nothing_runs(
+    reason: str, counts: Counts, *, over: bool
+) -> None:
+    assert is_over(a_batch(a_condition(ConditionType.FAILED, reason), counts=counts)) is over

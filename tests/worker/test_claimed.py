@@ -190,6 +190,7 @@ def test_what_may_be_otherwise_tomorrow_is_not_remembered(database: str, video: 
     ("reason", "may_grow", "left"),
     [
         (Reason.LIVE_OR_UPCOMING, True, [None, None]),
+        (Reason.LIVE_OR_UPCOMING, False, [None, None]),  # its site said so, before anything was decoded
         (Reason.NO_WORDS, True, [None, None]),
         (Reason.NO_WORDS, False, [b"no words", b"nobody"]),
         (Reason.GPU_OUT_OF_MEMORY, True, [b"no words", b"nobody"]),

@@ -110,9 +110,9 @@ class ClaimedRecording:
         self, recording: Recording, error: StageError, pipeline_hash: str, *, may_grow: bool
     ) -> None:
         """Record it if this recording will never have anything to ingest, and release the claim. Of one that
-        may grow and has no words yet, forget what was heard of it: a later run would take it up instead of
-        what there is then."""
-        if may_grow and error.reason in {Reason.LIVE_OR_UPCOMING, Reason.NO_WORDS}:
+        goes on, or has no words yet and may grow, forget what was heard of it: a later run would take it up
+        instead of what there is then."""
+        if error.reason is Reason.LIVE_OR_UPCOMING or (may_grow and error.reason is Reason.NO_WORDS):
             with connect(self._dsn, application="outcome") as connection:
                 artifacts.drop(connection, self._held)
         if error.reason in REMEMBERED:

@@ -44,7 +44,7 @@ from ingest_worker.progress import Board
 from ingest_worker.segmentation import segment
 from ingest_worker.stopwatch import Stopwatch, Timing
 from ingest_worker.tools import ArtifactStore, Tools
-from ingest_worker.wordless import without_words
+from ingest_worker.wordless import is_silence_so_far, without_words
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,18 +173,18 @@ class Pipeline:
         return transcript, diarization, identified.identities
 
     def _heard(self) -> tuple[Transcript, Diarization]:
-        """Words and turns; no turns if diarization finds no voice.
-        If nobody speaks, diarization is not needed."""
+        """Words and turns, none of these if diarization finds no voice. It hears no silence."""
         diarization: Diarization | None
         if self._tools.together and not {Stage.TRANSCRIBE, Stage.DIARIZE} & self._kept.keys():
             transcript, diarization = self._heard_together()
         else:
             transcript = self._transcribed()
-            speech = transcript.words or transcript.speech_seconds
-            diarization = self._diarized() if speech else None
+            diarization = self._diarized() if transcript.words or transcript.speech_seconds else None
         if diarization is None or not transcript.words:
-            said = self._order.item.id, diarization, self.sound
-            raise without_words(*said, lambda: self._audio.sound)
+            if self.sound is None and is_silence_so_far(self._order.item.id, diarization):
+                self._kept.clear()  # a run that was killed heard it, and left nothing else of its file
+                return self._heard()
+            raise without_words(self._order.item.id, diarization, self.sound)
         self.media_seconds = self.media_seconds or self._announced(transcript, diarization)
         return transcript, diarization
 

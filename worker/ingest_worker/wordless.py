@@ -1,6 +1,5 @@
 """Why a recording has no words. Called by the pipeline."""
 
-from collections.abc import Callable
 from typing import Final
 
 from ingest_contract.failures import Reason
@@ -13,12 +12,7 @@ _BY_CONTENT: Final = ("file:", "s3:")
 is another recording. Behind every other id, tomorrow's media may be longer than today's."""
 
 
-def without_words(
-    recording: str,
-    diarization: Diarization | None,
-    sound: Sound | None,
-    decode: Callable[[], Sound | None],
-) -> StageError:
+def without_words(recording: str, diarization: Diarization | None, sound: Sound | None) -> StageError:
     """Why there are no words: nobody speaks, or not yet, or diarization hears voices and Whisper nothing.
 
     Only the first is a fact about the recording, and remembered. The second is one about what there is of it
@@ -30,15 +24,11 @@ def without_words(
         recording: Its id.
         diarization: Whose voices are heard; None if nobody was told apart.
         sound: What was decoded; None if an earlier run did.
-        decode: Decodes it again: an earlier run has not left whether its file has an end.
     """
-    voices = sum(turn.end - turn.start for turn in diarization.turns) if diarization is not None else 0.0
+    track, voices = _which_track(sound), _voices_seconds(diarization)
     if voices > WORDLESS_SECONDS:
-        track = _which_track(sound)
         where = f" in {track}" if track else ""
         return StageError(Reason.NO_WORDS, f"Voices are heard for {voices:.0f} s{where}, and no word.")
-    sound = sound or decode()
-    track = _which_track(sound)
     if may_grow(recording, sound):
         return StageError(
             Reason.LIVE_OR_UPCOMING,
@@ -46,6 +36,16 @@ def without_words(
             "still be written.",
         )
     return StageError(Reason.NO_SPEECH, track and f"Nobody speaks in {track}.")
+
+
+def is_silence_so_far(recording: str, diarization: Diarization | None) -> bool:
+    """Of what an earlier run heard, in which are no words: whether there may be more of it now under the same
+    id, for all that was kept."""
+    return _voices_seconds(diarization) <= WORDLESS_SECONDS and not recording.startswith(_BY_CONTENT)
+
+
+def _voices_seconds(diarization: Diarization | None) -> float:
+    return sum(turn.end - turn.start for turn in diarization.turns) if diarization is not None else 0.0
 
 
 def may_grow(recording: str, sound: Sound | None) -> bool:

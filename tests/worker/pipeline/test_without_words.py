@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from ingest_contract.failures import Reason
+from ingest_contract.stages import Stage
 from ingest_contract.tracks import Tracks
 from ingest_worker.domain import Sound, Transcript, Turn
 from tests.support.pipeline_run import Run, order_in
@@ -97,13 +98,25 @@ def test_voices_in_what_goes_on_are_no_silence_either(studio: Studio, shelf: She
     assert Run(studio, shelf, order_in(tmp_path)).go().receipt.reason is Reason.NO_WORDS
 
 
-def test_silence_that_an_earlier_run_heard_is_decoded_again_to_see_whether_it_has_an_end(
+def test_silence_that_a_killed_run_heard_is_heard_again_where_there_may_be_more_now(
     studio: Studio, shelf: Shelf, tmp_path: Path
 ) -> None:
-    """A run that was killed after it kept what it heard has left no other trace of that."""
+    """It left nothing but the silence: not that its file had no end, and not how much there was of it."""
+    spoken, order = studio.transcript, order_in(tmp_path)
     studio.transcript, studio.sound = Transcript((), "und", 0.0, 0.0, 0, 0, ()), Sound(1, 1, open_ended=True)
-    order = order_in(tmp_path)
-    named = order.model_copy(update={"item": order.item.model_copy(update={"id": "url:live"})})
+    named = order.model_copy(update={"item": order.item.model_copy(update={"id": "url:upload"})})
+    assert Run(studio, shelf, named).go().receipt.reason is Reason.LIVE_OR_UPCOMING
+    assert Stage.TRANSCRIBE in shelf.results, "as if the run had been killed before that went"
+    studio.transcript, studio.sound = spoken, Sound(1, 1)
+    assert Run(studio, shelf, named).go().error is None
+
+
+def test_silence_that_a_killed_run_heard_is_silence_in_a_file_that_is_known_by_its_content(
+    studio: Studio, shelf: Shelf, tmp_path: Path
+) -> None:
+    studio.transcript, order = Transcript((), "und", 0.0, 0.0, 0, 0, ()), order_in(tmp_path)
+    item = order.item.model_copy(update={"id": "file:content.0123456789abcdef"})
+    named = order.model_copy(update={"item": item})
     reasons = [Run(studio, shelf, named).go().receipt.reason for _ in range(2)]
-    assert reasons == [Reason.LIVE_OR_UPCOMING] * 2
-    assert studio.asked.count("transcribe") == 1, "what was heard is kept on this shelf"
+    assert reasons == [Reason.NO_SPEECH] * 2
+    assert studio.asked.count("fetch") == 1

@@ -206,7 +206,7 @@ class _PlanReconciler:
         if isinstance(step, Blocked):
             return replace(self._at_rest(self._waiting(step), inputs.problems), rests_on=self.orders)
         waiting = self._despite(self._waiting(step), inputs.problems)
-        due = min(waiting.again_at, self._soon) if inputs.problems else waiting.again_at
+        due = min(waiting.again_at, self._soon)  # a list may be corrected meanwhile, which is another request
         # a run that cannot begin may do so at any time; one that is over changes no more
         cannot_begin = waiting.again_at == inf
         return replace(waiting, again_at=due, rests_on=None if cannot_begin else self.orders)

@@ -134,6 +134,26 @@ def test_a_batch_whose_first_plan_is_tried_again_has_not_failed_for_its_schedule
     run(story())
 
 
+def test_a_list_is_looked_at_again_while_its_plan_waits_for_its_next_run(
+    api: Api, namespace: str, run: Run
+) -> None:
+    """Somebody may correct it: then nobody need wait."""
+
+    async def story() -> None:
+        scene = await PlanScene.made(api, namespace)
+        scene.sources = (LIST,)
+        await scene.offer_list("https://media.example.org/a\n")
+        await scene.reconcile()
+        await scene.fail(await pod_of(scene), Reason.CREDENTIALS_INVALID)
+        await scene.reconcile()
+        for seconds, looks in ((5, False), (31, True)):
+            scene.operator.calls.clear()
+            await scene.reconcile(seconds)
+            assert ("get configmaps" in scene.operator.calls) is looks, seconds
+
+    run(story())
+
+
 def test_nothing_is_looked_up_at_each_event_while_an_ended_plan_waits(
     api: Api, namespace: str, run: Run
 ) -> None:
