@@ -177,13 +177,13 @@ class _Polls:
     def _indexes(
         self, status: IngestBatchStatus, ended: frozenset[int], items: Mapping[int, Item]
     ) -> Collection[int]:
-        """All at first, and then those that run, or that ended since the last look: they may have run in
-        between."""
+        """All at first, and then those that are not final, or became it since the last look: they may have
+        run in between. Those that run are rows of the status while they are few, and groups of many."""
         if self._passed is None:
             return items.keys()
-        waiting = {row.index for row in status.recordings if row.state is RecordingState.WAITING}
+        rows = {row.index for row in status.recordings if row.state not in _FINAL}
         fresh = ended - self._final
-        return fresh.union(waiting, *(decode(group.indexes) for group in status.running))
+        return fresh.union(rows, *(decode(group.indexes) for group in status.running))
 
     def _require(self, item: Item, runs: tuple[RunSeen, ...]) -> None:
         """Raises `MissingError` for a run that is gone: a later one is there, and it does not come back."""

@@ -127,3 +127,9 @@ def test_a_recording_whose_retry_has_not_begun_is_followed_through_it() -> None:
     place.spec = {"retry_failed": "monday"}
     place.followed(Wanted("talks"))
     assert place.said[-1] == "media/talks: Complete"
+
+
+def test_a_run_that_begins_after_the_first_poll_is_followed_before_its_end() -> None:
+    place = Place([(a_status(count=COUNT), ()), (running(), (LIVE,)), (complete(), ())], [["one"]])
+    place.followed(Wanted("talks"))
+    assert place.printed == ["one"]

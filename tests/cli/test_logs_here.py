@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -150,9 +151,12 @@ def test_a_batch_is_followed_with_its_recordings_in_front_and_ctrl_c_ends_that_a
         ) as following:
             assert following.stdout is not None
             assert following.stderr is not None
+            patience = threading.Timer(60, following.kill)  # else a line that does not come is waited for
+            patience.start()
             first = sorted(following.stdout.readline() for _ in range(2))
             following.send_signal(signal.SIGINT)
             rest, code = following.stderr.read(), following.wait(60)
+            patience.cancel()
         for index in range(2):
             story.pipe(index).write_text("succeed")
         return first, code, rest
