@@ -33,16 +33,9 @@ from ingestctl.watching import follow
 from testkit.cluster.program import until
 from tests.support.command_line import CommandLine
 from tests.support.command_page import commands_under
+from tests.support.silent_runs import STAND_IN, Silent
 
 pytestmark = pytest.mark.slow
-
-STAND_IN = Path(__file__).parents[1] / "support" / "stand_in"
-
-
-class Silent:
-    def said(self, text: str) -> None: ...
-
-    def showed(self, status: object, items: object) -> None: ...
 
 
 @pytest.fixture

@@ -20,11 +20,11 @@ from ingest_worker.store.connect import connect
 from ingestctl.commands.every import app
 from tests.cli.test_options import COMMANDS, options
 from tests.support.json_times import odd_times
+from tests.support.silent_runs import STAND_IN, Silent
 from tests.worker.store.talks import ANN, BOB, TWO, heard, talk
 
 pytestmark = [pytest.mark.postgres, pytest.mark.slow]
 
-STAND_IN = Path(__file__).parents[1] / "support" / "stand_in"
 BATCH: dict[str, Any] = {
     "apiVersion": API_VERSION,
     "kind": "IngestBatch",
@@ -57,12 +57,6 @@ OF_A_BATCH = {
 }
 PRINTED_BY_STATUS = {"run"}
 """`run.show` prints its document as that of `status`."""
-
-
-class Silent:
-    def said(self, text: str) -> None: ...
-
-    def showed(self, status: object, items: object) -> None: ...
 
 
 @pytest.fixture

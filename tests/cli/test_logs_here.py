@@ -26,17 +26,11 @@ from ingestctl.backends.here import Here
 from ingestctl.log_following import Wanted, follow_logs
 from testkit.cluster.program import until
 from tests.support.command_line import CommandLine
+from tests.support.silent_runs import STAND_IN, Silent
 
 pytestmark = pytest.mark.slow
 
-STAND_IN = Path(__file__).parents[1] / "support" / "stand_in"
 FAILS_ONCE = "speak Unknown"
-
-
-class Silent:
-    def said(self, text: str) -> None: ...
-
-    def showed(self, status: object, items: object) -> None: ...
 
 
 class Story:

@@ -16,16 +16,9 @@ from ingest_operator.local.session import Request, run
 from ingestctl.backends.port import MissingError
 from ingestctl.commands.batches import with_pass
 from ingestctl.place import Workplace
+from tests.support.silent_runs import STAND_IN, Silent
 
 pytestmark = pytest.mark.slow
-
-STAND_IN = Path(__file__).parents[1] / "support" / "stand_in"
-
-
-class Silent:
-    def said(self, text: str) -> None: ...
-
-    def showed(self, status: object, items: object) -> None: ...
 
 
 def a_document(kind: str, name: str, **spec: Any) -> Any:

@@ -13,6 +13,7 @@ from ingestctl.commands.every import app
 from ingestctl.place import Workplace
 from testkit.postgres import DIMENSION
 from tests.support.command_page import commands_under
+from tests.support.silent_runs import STAND_IN
 from tests.worker.store.makers import a_recording, a_run, content, store
 
 pytestmark = pytest.mark.postgres
@@ -54,7 +55,7 @@ def test_the_commands_of_the_page_before_and_after_a_batch_work(
 ) -> None:
     monkeypatch.setenv("INGEST_HOME", str(place.home))
     monkeypatch.setenv("INGEST_DSN", talks)
-    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[1] / "support" / "stand_in"))
+    monkeypatch.setenv("PYTHONPATH", str(STAND_IN))
     monkeypatch.chdir(tmp_path)
     Path("batch.yaml").write_text(BATCH)
     for _, *arguments in commands_under("Before and after"):

@@ -22,9 +22,9 @@ from ingest_operator.local.folders import RunFolder
 from ingest_operator.local.forks import Forks
 from ingest_operator.local.processes import Limits, RunFacts, WorkerProcess, launch, passed_on
 from ingest_operator.local.starting import Alone, Launch
+from tests.support.silent_runs import STAND_IN
 from tests.support.worker import order_for, place_in
 
-STAND_IN = Path(__file__).parents[2] / "support" / "stand_in"
 FACTS = RunFacts(0.0, charged_attempts=0, rung=0, disruptions=0)
 
 

@@ -23,8 +23,7 @@ from ingest_operator.local.cluster import LocalCluster, Site
 from ingest_operator.local.folders import BatchFolder
 from ingest_operator.local.forks import Forks
 from ingest_operator.local.processes import passed_on
-
-STAND_IN = Path(__file__).parents[2] / "support" / "stand_in"
+from tests.support.silent_runs import STAND_IN
 
 
 class Way:

@@ -28,10 +28,9 @@ from ingest_operator.local.processes import WorkerProcess, launch
 from ingest_operator.local.session import Request, run
 from ingest_operator.local.sources import Mounts
 from ingest_operator.local.status_store import BatchBusyError, holding
+from tests.support.silent_runs import STAND_IN
 
 pytestmark = pytest.mark.slow
-
-STAND_IN = Path(__file__).parents[2] / "support" / "stand_in"
 
 
 @pytest.fixture(autouse=True)
